@@ -1,0 +1,102 @@
+//! Factories: a component type, the configuration it takes, and how it is built.
+
+use crate::config::Section;
+use crate::{ComponentId, Delivery, Exporter, Extension, Extensions, Processor, Receiver};
+
+/// How far a component's behaviour may still change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stability {
+    /// May change in any release.
+    Alpha,
+    /// Changes come with a notice.
+    Beta,
+    /// Does not change within a major version.
+    Stable,
+}
+
+/// What a builder gets besides its configuration.
+#[derive(Clone)]
+pub struct BuildContext<'a> {
+    /// The component's own id.
+    pub id: &'a ComponentId,
+    /// The shared parts of the extensions.
+    pub extensions: &'a Extensions,
+}
+
+/// Why a component could not be built from a valid configuration; a text for people.
+pub type BuildError = String;
+
+/// Makes a component from configuration that has been read already.
+pub type Builder<T> = Box<dyn Fn(&BuildContext<'_>) -> Result<T, BuildError>>;
+
+/// A receiver type.
+pub struct ReceiverFactory {
+    /// The word in YAML.
+    pub component_type: &'static str,
+    /// How far its behaviour may still change.
+    pub stability: Stability,
+    /// One line for `components`.
+    pub summary: &'static str,
+    /// Extension types that it cannot do without; one that is not configured runs with its defaults.
+    pub requires: &'static [&'static str],
+    /// Reads its configuration, noting faults, and says how to build it.
+    pub configure: fn(&mut Section<'_>) -> Builder<Box<dyn Receiver>>,
+}
+
+/// A processor type. Each pipeline gets an instance of its own.
+pub struct ProcessorFactory {
+    /// The word in YAML.
+    pub component_type: &'static str,
+    /// How far its behaviour may still change.
+    pub stability: Stability,
+    /// One line for `components`.
+    pub summary: &'static str,
+    /// Reads its configuration, noting faults, and says how to build it.
+    pub configure: fn(&mut Section<'_>) -> Builder<Box<dyn Processor>>,
+}
+
+/// An exporter and how the runtime is to deliver to it.
+pub struct BuiltExporter {
+    /// The exporter itself.
+    pub exporter: Box<dyn Exporter>,
+    /// At once, or through a queue with retries.
+    pub delivery: Delivery,
+}
+
+/// An exporter type. Pipelines share an instance.
+pub struct ExporterFactory {
+    /// The word in YAML.
+    pub component_type: &'static str,
+    /// Older word for the same, accepted with a notice.
+    pub alias: Option<&'static str>,
+    /// How far its behaviour may still change.
+    pub stability: Stability,
+    /// One line for `components`.
+    pub summary: &'static str,
+    /// Reads its configuration, noting faults, and says how to build it.
+    pub configure: fn(&mut Section<'_>) -> Builder<BuiltExporter>,
+}
+
+/// An extension type.
+pub struct ExtensionFactory {
+    /// The word in YAML.
+    pub component_type: &'static str,
+    /// How far its behaviour may still change.
+    pub stability: Stability,
+    /// One line for `components`.
+    pub summary: &'static str,
+    /// Reads its configuration, noting faults, and says how to build it.
+    pub configure: fn(&mut Section<'_>) -> Builder<Box<dyn Extension>>,
+}
+
+/// The explicit list of everything that a configuration may name.
+pub struct Components {
+    /// All receiver types.
+    pub receivers: &'static [&'static ReceiverFactory],
+    /// All processor types.
+    pub processors: &'static [&'static ProcessorFactory],
+    /// All exporter types.
+    pub exporters: &'static [&'static ExporterFactory],
+    /// All extension types.
+    pub extensions: &'static [&'static ExtensionFactory],
+}

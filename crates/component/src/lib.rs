@@ -1,0 +1,31 @@
+//! What a component is.
+//!
+//! Receivers, processors, exporters and extensions are known to the runtime by
+//! the traits and factories here and by nothing else. A factory turns its part
+//! of the configuration into a builder ([`config`]), the builder makes the
+//! component, the runtime wires and drives it.
+#![forbid(unsafe_code)]
+
+pub mod config;
+
+mod exporter;
+mod extension;
+mod factory;
+mod id;
+mod predicate;
+mod processor;
+mod receiver;
+
+pub use exporter::{Accepted, Delivery, ExportError, Exporter, QueueConfig, RetryConfig};
+pub use extension::{Extension, Extensions};
+pub use factory::{
+    BuildContext, BuildError, Builder, BuiltExporter, Components, ExporterFactory, ExtensionFactory, ProcessorFactory,
+    ReceiverFactory, Stability,
+};
+pub use id::{ComponentId, InvalidId};
+pub use predicate::{InvalidPredicate, Predicate};
+pub use processor::Processor;
+pub use receiver::{Output, Receiver, Shutdown};
+
+/// A boxed future, as the traits of components return it.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,19 @@
+//! The data model: what moves on the edges of a pipeline.
+//!
+//! A [`Batch`] groups metrics by resource and scope; a [`Point`] is one value of
+//! one stream. An attribute set is built once per stream and shared by every
+//! point of it from then on, so that a tick allocates nothing per point.
+//! No I/O, no async, no dependency.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod batch;
+mod latest;
+mod metric;
+mod process;
+
+pub use attributes::{Attribute, AttributeValue, Attributes};
+pub use batch::{Batch, Metric, Resource, ResourceMetrics, Scope, ScopeMetrics};
+pub use latest::Latest;
+pub use metric::{Descriptor, Instrument, NumberKind, Point, SeedLabel, SeedName, UnixNanos};
+pub use process::Process;
