@@ -102,6 +102,18 @@ impl Predicate {
         Ok(Self::Rule(Rule { include, exclude, uids: uids.to_vec(), cgroups, exclude_pid }))
     }
 
+    /// Whether it looks at [`Process::cgroup`], which takes a search to find out.
+    #[must_use]
+    pub fn reads_cgroup(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Rule(rule) => rule.cgroups.is_some(),
+            Self::Any(predicates) | Self::Every(predicates) => {
+                predicates.iter().any(|predicate| predicate.reads_cgroup())
+            }
+        }
+    }
+
     /// Whether `process` is wanted.
     #[must_use]
     pub fn admits(&self, process: &Process) -> bool {
@@ -115,6 +127,7 @@ impl Predicate {
 }
 
 impl Rule {
+    /// Every condition that is set, in the order of cost.
     fn admits(&self, process: &Process) -> bool {
         let excluded = self.exclude_pid == Some(process.pid)
             || self.exclude.iter().any(|pattern| match pattern {

@@ -1,0 +1,68 @@
+//! Compiles `ebpf/tiers/*.bpf.c` with clang; each becomes `OUT_DIR/<tier>.bpf.o`.
+//!
+//! clang is `$CLANG`, or the first of the known names on the PATH. Headers are
+//! libbpf's (`bpf/bpf_helpers.h`) and our own; no kernel headers are needed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const NAMES: [&str; 8] = ["clang-19", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14", "clang"];
+
+fn main() -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ebpf");
+    let out = PathBuf::from(std::env::var("OUT_DIR").map_err(|error| error.to_string())?);
+    println!("cargo:rerun-if-changed={}", root.display());
+    println!("cargo:rerun-if-env-changed=CLANG");
+    let clang = find_clang()?;
+    for folder in ["tiers", "bench"] {
+        let entries = std::fs::read_dir(root.join(folder)).map_err(|error| format!("ebpf/{folder}: {error}"))?;
+        for entry in entries {
+            let source = entry.map_err(|error| error.to_string())?.path();
+            let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if let Some(tier) = name.strip_suffix(".bpf.c") {
+                compile(&clang, &root, &source, &out.join(format!("{tier}.bpf.o")))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn find_clang() -> Result<String, String> {
+    println!("cargo:rerun-if-env-changed=PATH");
+    let runs = |name: &str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
+    if let Ok(name) = std::env::var("CLANG") {
+        return Ok(name);
+    }
+    NAMES
+        .iter()
+        .find(|name| runs(name))
+        .map(|name| (*name).to_owned())
+        .ok_or_else(|| "clang not found: install it (apt-get install clang libbpf-dev) or set CLANG".to_owned())
+}
+
+fn compile(clang: &str, root: &Path, source: &Path, object: &Path) -> Result<(), String> {
+    let arch = match std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default().as_str() {
+        "aarch64" => "arm64",
+        _ => "x86",
+    };
+    let output = Command::new(clang)
+        .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Werror", "-fno-ident"])
+        .arg(format!("-D__TARGET_ARCH_{arch}"))
+        .arg(format!("-fdebug-prefix-map={}=ebpf", root.display()))
+        .arg("-c")
+        .arg(source)
+        .arg("-o")
+        .arg(object)
+        .output()
+        .map_err(|error| format!("{clang}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let hint = if text.contains("bpf/bpf_helpers.h") {
+        "\nlibbpf's headers are missing: apt-get install libbpf-dev"
+    } else {
+        ""
+    };
+    Err(format!("{clang} failed on {}:\n{text}{hint}", source.display()))
+}

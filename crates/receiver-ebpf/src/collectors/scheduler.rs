@@ -1,0 +1,215 @@
+//! Scheduler figures per process. Kernel side: `ebpf/collectors/scheduler.h`.
+
+use std::sync::Arc;
+
+use component::{ReceiverFactory, Stability};
+use pdata::{Attribute, AttributeValue, Attributes, Metric, Point, Process};
+
+use super::{Collector, Reader};
+use crate::catalog::{self, CONTEXT_SWITCH_TYPE};
+use crate::extension::EXTENSION;
+use crate::host::{Admission, Ledger, Source, Totals, owner};
+use crate::kernel::{OVERFLOW_SLOT, SchedulerCounters};
+use crate::receiver::configure;
+
+pub(crate) static COLLECTOR: Collector = Collector {
+    name: "scheduler",
+    factory: ReceiverFactory {
+        component_type: "ebpf_scheduler",
+        stability: Stability::Beta,
+        summary: "context switches, run-queue wait, on-CPU time and migrations per process",
+        requires: &[EXTENSION],
+        configure: |section| configure(&COLLECTOR, section),
+    },
+    setting: "collect_scheduler",
+    // It rides on tfo_switch, which every collector needs.
+    hooks: &[],
+    reader: |admission| Box::new(Scheduler { admission, ..Scheduler::default() }),
+};
+
+impl Totals for SchedulerCounters {
+    fn since(&self, earlier: &Self) -> Self {
+        self.zip(earlier, u64::wrapping_sub)
+    }
+}
+
+impl SchedulerCounters {
+    fn zip(&self, other: &Self, with: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            voluntary: with(self.voluntary, other.voluntary),
+            involuntary: with(self.involuntary, other.involuntary),
+            runtime: with(self.runtime, other.runtime),
+            run_delay: with(self.run_delay, other.run_delay),
+            migrations: with(self.migrations, other.migrations),
+        }
+    }
+
+    fn switches(&self) -> u64 {
+        self.voluntary + self.involuntary
+    }
+}
+
+#[derive(Default)]
+struct Scheduler {
+    admission: Admission,
+    /// By slot.
+    streams: Vec<Stream>,
+}
+
+/// What is remembered of the process in one slot.
+#[derive(Default)]
+struct Stream {
+    generation: u32,
+    ledger: Ledger<SchedulerCounters>,
+    exported: SchedulerCounters,
+    sets: Option<Sets>,
+}
+
+/// The attribute sets of one process, made when it is first exported.
+struct Sets {
+    process: Option<Arc<Process>>,
+    plain: Arc<Attributes>,
+    voluntary: Arc<Attributes>,
+    involuntary: Arc<Attributes>,
+}
+
+impl Reader for Scheduler {
+    fn read(&mut self, source: &mut Source<'_>) -> Vec<Metric> {
+        let mut metrics = empty_metrics();
+        // Counters before the running tasks: one that leaves its CPU in between is counted short, for
+        // this read only; the other way round it would be counted twice.
+        let slots = source.kernel.processes.len();
+        let mut totals: Vec<(u32, SchedulerCounters)> = Vec::new();
+        for (slot, _) in source.processes.iter() {
+            totals.push((slot, sum(source, slots, slot)));
+        }
+        let overflow = sum(source, slots, OVERFLOW_SLOT);
+        add_running(source, &mut totals);
+        for (slot, total) in totals {
+            self.read_process(source, slot, total, &mut metrics);
+        }
+        if overflow.switches() > 0 {
+            let own = vec![(Attributes::OVERFLOW, AttributeValue::Bool(true))];
+            push(&mut metrics, &Sets::new(None, &own), source.started, source.time, &overflow, &overflow);
+        }
+        metrics
+    }
+}
+
+impl Scheduler {
+    fn read_process(&mut self, source: &Source<'_>, slot: u32, total: SchedulerCounters, metrics: &mut [Metric]) {
+        let Some((_, entry)) = source.processes.entry(slot) else { return };
+        if self.streams.len() <= slot as usize {
+            self.streams.resize_with(slot as usize + 1, Stream::default);
+        }
+        let stream = &mut self.streams[slot as usize];
+        if stream.generation != entry.generation {
+            *stream = Stream { generation: entry.generation, ..Stream::default() };
+        }
+        if entry.delivered & source.reader != 0 {
+            stream.sets = None;
+            return;
+        }
+        let (epoch, last) = stream.ledger.last();
+        // A running task may have been counted short at this read, never backwards.
+        let total = if epoch == 0 { total } else { total.zip(&last, u64::max) };
+        let total = stream.ledger.advance(entry.epoch, total);
+        if total == SchedulerCounters::default() || !self.admission.admits(slot, entry) {
+            return;
+        }
+        if epoch != entry.epoch {
+            stream.exported = SchedulerCounters::default();
+        }
+        let process = &entry.process;
+        let stale = stream.sets.as_ref().is_none_or(|sets| !same(&sets.process, process));
+        if stale {
+            stream.sets = Some(Sets::new(process.clone(), &[]));
+        }
+        let interval = total.since(&stream.exported);
+        stream.exported = total;
+        if let Some(sets) = &stream.sets {
+            push(metrics, sets, entry.start, source.time, &total, &interval);
+        }
+    }
+}
+
+impl Sets {
+    fn new(process: Option<Arc<Process>>, own: &[Attribute]) -> Self {
+        let set = |more: Option<&'static str>| {
+            let mut attributes = own.to_vec();
+            attributes.extend(more.map(|kind| (CONTEXT_SWITCH_TYPE, AttributeValue::Static(kind))));
+            Arc::new(match &process {
+                Some(process) => Attributes::of_process(process.clone(), attributes),
+                None => Attributes::new(attributes),
+            })
+        };
+        Self { plain: set(None), voluntary: set(Some("voluntary")), involuntary: set(Some("involuntary")), process }
+    }
+}
+
+fn same(a: &Option<Arc<Process>>, b: &Option<Arc<Process>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// Adds what tasks that are on a CPU have gathered since their last switch.
+fn add_running(source: &mut Source<'_>, totals: &mut [(u32, SchedulerCounters)]) {
+    let running = match source.kernel.running() {
+        Ok(running) => running,
+        Err(error) => {
+            tracing::debug!(%error, "ebpf: running tasks not read, their present slice comes later");
+            return;
+        }
+    };
+    for record in running {
+        let (slot, generation) = owner(record.identity);
+        let position = totals.binary_search_by_key(&slot, |(slot, _)| *slot);
+        if let (Ok(position), Some(_)) = (position, source.processes.get(slot, generation)) {
+            let total = &mut totals[position].1;
+            total.runtime += record.runtime;
+            total.run_delay += record.run_delay;
+            total.migrations += record.migrations;
+        }
+    }
+}
+
+fn sum(source: &Source<'_>, slots: usize, slot: u32) -> SchedulerCounters {
+    let mut total = SchedulerCounters::default();
+    for stripe in 0..source.stripes {
+        total = total.zip(&source.kernel.slots.read(stripe * slots + slot as usize).scheduler, u64::wrapping_add);
+    }
+    total
+}
+
+fn empty_metrics() -> Vec<Metric> {
+    let catalog = [
+        &catalog::CONTEXT_SWITCHES,
+        &catalog::RUNQUEUE_TIME,
+        &catalog::RUNQUEUE_MEAN,
+        &catalog::ONCPU_TIME,
+        &catalog::MIGRATIONS,
+    ];
+    catalog.into_iter().map(|metric| Metric { descriptor: (*metric).clone(), points: Vec::new() }).collect()
+}
+
+/// Appends the points of one process to `metrics`, which are in the order of [`empty_metrics`].
+fn push(
+    metrics: &mut [Metric],
+    sets: &Sets,
+    start: u64,
+    time: u64,
+    total: &SchedulerCounters,
+    interval: &SchedulerCounters,
+) {
+    let [switches, runqueue, mean, oncpu, migrations] = metrics else { return };
+    let point = |set: &Arc<Attributes>, start, bits| Point { attributes: set.clone(), start, time, bits };
+    switches.points.push(point(&sets.voluntary, start, total.voluntary));
+    switches.points.push(point(&sets.involuntary, start, total.involuntary));
+    runqueue.points.push(point(&sets.plain, start, total.run_delay));
+    mean.points.push(point(&sets.plain, time, interval.run_delay / interval.switches().max(1)));
+    oncpu.points.push(point(&sets.plain, start, total.runtime));
+    migrations.points.push(point(&sets.plain, start, total.migrations));
+}

@@ -1,0 +1,126 @@
+//! Cells as streams: which (process, index) a cell belongs to, and what it adds up to.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pdata::Attributes;
+
+use super::ledger::{Ledger, Totals};
+use super::lifecycle::owner;
+use crate::kernel::{BUCKET_WAYS, CELL_INDICES, Cell, Kernel};
+
+impl Totals for Cell {
+    fn since(&self, earlier: &Self) -> Self {
+        Self {
+            count: self.count - earlier.count,
+            nanoseconds: self.nanoseconds - earlier.nanoseconds,
+            errors: self.errors - earlier.errors,
+        }
+    }
+}
+
+/// What a reader remembers of one cell in use.
+#[derive(Debug, Default)]
+pub(crate) struct CellStream {
+    /// Key of the cell; another one means another stream.
+    pub(crate) key: u64,
+    /// Totals under the process's present name.
+    pub(crate) ledger: Ledger<Cell>,
+    /// Made when the stream is first exported.
+    pub(crate) attributes: Option<Arc<Attributes>>,
+    /// Another cell with the same key: two CPUs put it in at once.
+    twin: Option<u32>,
+    /// This cell is such a twin, counted with its first.
+    second: bool,
+}
+
+/// The cells that one reader follows.
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
+    streams: Vec<Option<Box<CellStream>>>,
+}
+
+impl Cells {
+    /// Calls `visit` with slot, generation, index, totals and stream of every cell in use with an index in `indices`.
+    pub(crate) fn for_each(
+        &mut self,
+        kernel: &Kernel,
+        stripes: usize,
+        indices: &std::ops::Range<u32>,
+        mut visit: impl FnMut((u32, u32), u32, Cell, &mut CellStream),
+    ) {
+        let ways = BUCKET_WAYS as usize;
+        self.streams.resize_with(kernel.keys.len() * ways, || None);
+        for cell in 0..self.streams.len() {
+            let key = kernel.keys.at(cell / ways, cell % ways * 8).load(Ordering::Acquire);
+            let index = index_of(key);
+            if key == 0 || !indices.contains(&index) {
+                self.streams[cell] = None;
+                continue;
+            }
+            if self.streams[cell].as_ref().is_none_or(|stream| stream.key != key) {
+                self.begin(kernel, cell, key);
+            }
+            let totals = self.totals(kernel, stripes, cell);
+            if let Some(stream) = self.streams[cell].as_mut().filter(|stream| !stream.second) {
+                visit(owner(key), index, totals, stream);
+            }
+        }
+    }
+
+    /// Starts to follow `cell`; where its key is followed in another cell already, as a part of that one.
+    fn begin(&mut self, kernel: &Kernel, cell: usize, key: u64) {
+        let first = candidates(key, kernel.keys.len()).find(|other| {
+            *other != cell
+                && self.streams[*other].as_ref().is_some_and(|stream| stream.key == key && stream.twin.is_none())
+        });
+        if let Some(first) = first.and_then(|first| self.streams[first].as_mut()) {
+            first.twin = u32::try_from(cell).ok();
+        }
+        self.streams[cell] = Some(Box::new(CellStream { key, second: first.is_some(), ..CellStream::default() }));
+    }
+
+    /// Sum over all stripes of `cell` and of its twins.
+    fn totals(&self, kernel: &Kernel, stripes: usize, cell: usize) -> Cell {
+        let mut totals = sum(kernel, stripes, CELL_INDICES as usize + cell);
+        let mut next = self.streams[cell].as_ref().and_then(|stream| stream.twin);
+        // A key stands in 16 ways at most.
+        for _ in 0..2 * BUCKET_WAYS {
+            let Some(twin) = next else { break };
+            add(&mut totals, &sum(kernel, stripes, CELL_INDICES as usize + twin as usize));
+            next = self.streams[twin as usize].as_ref().and_then(|stream| stream.twin);
+        }
+        totals
+    }
+}
+
+/// Totals of cell number `cell` over all stripes; numbers below `CELL_INDICES` are the overflow stream's.
+pub(crate) fn sum(kernel: &Kernel, stripes: usize, cell: usize) -> Cell {
+    let cells = kernel.cells.len() / stripes;
+    let mut totals = Cell::default();
+    for stripe in 0..stripes {
+        add(&mut totals, &kernel.cells.read(stripe * cells + cell));
+    }
+    totals
+}
+
+fn add(totals: &mut Cell, part: &Cell) {
+    totals.count += part.count;
+    totals.nanoseconds += part.nanoseconds;
+    totals.errors += part.errors;
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low 12 bits")]
+fn index_of(key: u64) -> u32 {
+    (key & 0xfff) as u32
+}
+
+/// Every cell in which `key` may stand, as `slots.h` computes it; `buckets` is a power of two.
+fn candidates(key: u64, buckets: usize) -> impl Iterator<Item = usize> {
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mask = buckets - 1;
+    #[expect(clippy::cast_possible_truncation, reason = "the kernel side cuts to 32 bits too")]
+    let bucket = move |shift: u32| ((hash >> shift) as u32) as usize & mask;
+    let ways = BUCKET_WAYS as usize;
+    [bucket(40), bucket(16)].into_iter().flat_map(move |bucket| (0..ways).map(move |way| bucket * ways + way))
+}

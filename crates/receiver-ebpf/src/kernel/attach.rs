@@ -1,0 +1,75 @@
+//! Programs into the kernel, in the order that keeps every count exact.
+
+use aya::Btf;
+use aya::programs::{BtfTracePoint, Iter};
+
+use super::load::{Hook, Kernel};
+use super::requirements::LoadError;
+
+/// What every collector stands on: who runs where, who is born, what it is called.
+const BASE: [Hook; 3] = [
+    Hook { program: "tfo_switch", tracepoint: "sched_switch" },
+    Hook { program: "tfo_fork", tracepoint: "sched_process_fork" },
+    Hook { program: "tfo_rename", tracepoint: "task_rename" },
+];
+
+/// Hooks of one collector, and what came of attaching them.
+pub(crate) type Attached = Result<(), LoadError>;
+
+impl Kernel {
+    /// Attaches the base, adopts every task that lives, then attaches each of `collectors`.
+    ///
+    /// A collector that fails harms no other; its hooks are taken off again.
+    ///
+    /// # Errors
+    /// Where the base itself cannot be attached.
+    pub(crate) fn attach(&mut self, collectors: &[&'static [Hook]]) -> Result<Vec<Attached>, LoadError> {
+        let btf = Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))?;
+        for hook in BASE {
+            self.attach_hook(hook, &btf)?;
+        }
+        for iterator in ["tfo_adopt", "tfo_running"] {
+            self.iterator(iterator)?.load("task", &btf).map_err(|error| LoadError::program(iterator, &error))?;
+        }
+        self.adopt_tasks()?;
+        let outcomes = collectors.iter().map(|hooks| self.attach_all(hooks, &btf)).collect();
+        self.descriptors.clear();
+        Ok(outcomes)
+    }
+
+    fn attach_all(&mut self, hooks: &[Hook], btf: &Btf) -> Attached {
+        for (index, hook) in hooks.iter().enumerate() {
+            if let Err(error) = self.attach_hook(*hook, btf) {
+                for hook in &hooks[..index] {
+                    if let Ok(program) = self.tracepoint(hook.program) {
+                        let _ = program.unload();
+                    }
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn attach_hook(&mut self, hook: Hook, btf: &Btf) -> Result<(), LoadError> {
+        let program = self.tracepoint(hook.program)?;
+        let failed = |error| LoadError::program(hook.program, &error);
+        program.load(hook.tracepoint, btf).map_err(failed)?;
+        program.attach().map_err(failed)?;
+        Ok(())
+    }
+
+    fn tracepoint(&mut self, name: &str) -> Result<&mut BtfTracePoint, LoadError> {
+        let program = self.ebpf.program_mut(name).ok_or_else(|| absent(name))?;
+        program.try_into().map_err(|error| LoadError::program(name, &error))
+    }
+
+    pub(super) fn iterator(&mut self, name: &str) -> Result<&mut Iter, LoadError> {
+        let program = self.ebpf.program_mut(name).ok_or_else(|| absent(name))?;
+        program.try_into().map_err(|error| LoadError::program(name, &error))
+    }
+}
+
+fn absent(name: &str) -> LoadError {
+    LoadError::Other { what: format!("program {name}"), reason: "not in the object".to_owned() }
+}

@@ -1,0 +1,44 @@
+//! The two walks over all tasks: adopting them once, and asking the running ones at every read.
+
+use std::io::Read as _;
+
+use super::abi::RunningRecord;
+use super::load::Kernel;
+use super::requirements::LoadError;
+
+impl Kernel {
+    /// Gives every task that lives its process and its baseline.
+    pub(super) fn adopt_tasks(&mut self) -> Result<(), LoadError> {
+        self.walk("tfo_adopt").map(drop)
+    }
+
+    /// What each task that is on a CPU now has gathered since its last switch.
+    ///
+    /// # Errors
+    /// Where the iterator cannot be made or read, as without capabilities before 6.1.
+    pub(crate) fn running(&mut self) -> Result<Vec<RunningRecord>, LoadError> {
+        let bytes = self.walk("tfo_running")?;
+        Ok(bytes.chunks_exact(size_of::<RunningRecord>()).map(record).collect())
+    }
+
+    fn walk(&mut self, name: &str) -> Result<Vec<u8>, LoadError> {
+        let program = self.iterator(name)?;
+        let failed = |error| LoadError::program(name, &error);
+        let id = program.attach().map_err(failed)?;
+        let link = program.take_link(id).map_err(failed)?;
+        let mut file = link.into_file().map_err(|error| LoadError::of("iterator", name, &error))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| LoadError::of("iterator", name, &error))?;
+        Ok(bytes)
+    }
+}
+
+/// `bytes` has exactly the size of a record.
+fn record(bytes: &[u8]) -> RunningRecord {
+    let word = |index: usize| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[index * 8..index * 8 + 8]);
+        u64::from_ne_bytes(word)
+    };
+    RunningRecord { identity: word(0), runtime: word(1), run_delay: word(2), migrations: word(3) }
+}

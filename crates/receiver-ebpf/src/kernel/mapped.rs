@@ -1,0 +1,122 @@
+//! An array map as memory: reads and writes without a system call.
+
+use std::marker::PhantomData;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aya::maps::MapData;
+
+use super::abi::Entry;
+
+/// The entries of a mapped array, shared with the programs in the kernel.
+///
+/// Every access goes word by word through atomics, since the kernel writes at
+/// the same time: a word is never torn, two words may be of different moments.
+pub(crate) struct Mapped<T> {
+    base: NonNull<AtomicU64>,
+    bytes: usize,
+    len: usize,
+    entry: PhantomData<T>,
+}
+
+// SAFETY: the mapping belongs to this value alone and every access to it is atomic.
+unsafe impl<T: Entry> Send for Mapped<T> {}
+// SAFETY: as above; a shared reference allows atomic accesses only.
+unsafe impl<T: Entry> Sync for Mapped<T> {}
+
+impl<T: Entry> Mapped<T> {
+    const WORDS: usize = size_of::<T>() / 8;
+
+    /// Maps `map`, which must be a mmapable array of at least `len` entries of type `T`.
+    pub(super) fn new(map: &MapData, len: usize) -> std::io::Result<Self> {
+        let info = map.info().map_err(std::io::Error::other)?;
+        if info.value_size() as usize != size_of::<T>() || (info.max_entries() as usize) < len {
+            return Err(std::io::Error::other(format!(
+                "map has {} entries of {} bytes, {len} of {} were expected",
+                info.max_entries(),
+                info.value_size(),
+                size_of::<T>()
+            )));
+        }
+        let bytes = (len * size_of::<T>()).next_multiple_of(page_size());
+        // SAFETY: a new shared mapping at an address of the kernel's choice touches no memory of ours;
+        // the kernel refuses a length beyond the array's pages.
+        let address = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                map.fd().as_fd().as_raw_fd(),
+                0,
+            )
+        };
+        match NonNull::new(address.cast()) {
+            Some(base) if address != libc::MAP_FAILED => Ok(Self { base, bytes, len, entry: PhantomData }),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    }
+
+    /// Number of entries.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Memory of the array, in bytes, in whole pages as the kernel gives it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A copy of entry `index`; all zeros beyond the end.
+    pub(crate) fn read(&self, index: usize) -> T {
+        let mut copy = std::mem::MaybeUninit::<T>::zeroed();
+        if index < self.len {
+            let words = copy.as_mut_ptr().cast::<u64>();
+            for word in 0..Self::WORDS {
+                let value = self.word(index * Self::WORDS + word).load(Ordering::Acquire);
+                // SAFETY: word < WORDS, so this stays within `copy`, which is aligned for u64 where T: Entry.
+                unsafe { words.add(word).write_unaligned(value) };
+            }
+        }
+        // SAFETY: zeroed or written, and an `Entry` is valid for every bit pattern.
+        unsafe { copy.assume_init() }
+    }
+
+    /// Sets every word of entry `index` to zero.
+    pub(crate) fn clear(&self, index: usize) {
+        if index < self.len {
+            for word in 0..Self::WORDS {
+                self.word(index * Self::WORDS + word).store(0, Ordering::Release);
+            }
+        }
+    }
+
+    /// The 64-bit word at byte `offset` of entry `index`; entry 0 where either is out of range.
+    pub(crate) fn at(&self, index: usize, offset: usize) -> &AtomicU64 {
+        let inside = index < self.len && offset / 8 < Self::WORDS;
+        self.word(if inside { index * Self::WORDS + offset / 8 } else { 0 })
+    }
+
+    /// `word` must be below `len * WORDS`, which every caller checks.
+    fn word(&self, word: usize) -> &AtomicU64 {
+        // SAFETY: within the mapping, so inside one allocation.
+        let pointer = unsafe { self.base.as_ptr().add(word) };
+        // SAFETY: aligned (a mapping is page-aligned), initialised by the kernel, alive as long as self,
+        // and only ever accessed atomically from here.
+        unsafe { &*pointer }
+    }
+}
+
+impl<T> Drop for Mapped<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `new`, unmapped once; references into it borrow self.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
+    }
+}
+
+fn page_size() -> usize {
+    // SAFETY: no memory is passed.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}

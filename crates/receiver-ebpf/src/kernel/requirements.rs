@@ -1,0 +1,98 @@
+//! What the kernel side needs of the machine, and what to say where it is missing.
+
+use std::path::{Path, PathBuf};
+
+use aya::programs::ProgramError;
+
+use super::privileges;
+
+/// Where the running kernel describes its types.
+pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Why the kernel side cannot work. Says what, where and what to do.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// Without it nothing can be relocated, and an object that is not must never be loaded.
+    #[error(
+        "BTF not available: {KERNEL_BTF} does not exist; use a kernel built with CONFIG_DEBUG_INFO_BTF=y \
+         (check: ls -l {KERNEL_BTF})"
+    )]
+    NoBtf,
+    /// The file given as `btf_path`.
+    #[error("btf_path {path}: {reason}; make one with: pahole --btf_encode_detached vmlinux.btf vmlinux", path = path.display())]
+    BtfPath {
+        /// As configured.
+        path: PathBuf,
+        /// The parser's words.
+        reason: String,
+    },
+    /// One agent a pin path.
+    #[error("another tfo-agent runs on pin_path {path}; stop it, or give this one its own extensions::ebpf::pin_path", path = path.display())]
+    Locked {
+        /// As configured.
+        path: PathBuf,
+    },
+    /// The kernel says no to this process.
+    #[error("Operation not permitted loading BPF programs: {0}")]
+    Permission(String),
+    /// A struct field that this kernel does not have under the name we know.
+    #[error(
+        "CO-RE relocation of program {program} failed: this kernel lacks a field that it reads; if the kernel's \
+         own BTF is wrong, give a better one as extensions::ebpf::btf_path"
+    )]
+    Relocation {
+        /// Name of the program.
+        program: String,
+    },
+    /// Anything else, with the chain of causes.
+    #[error("{what}: {reason}")]
+    Other {
+        /// What was being done.
+        what: String,
+        /// Causes, outermost first.
+        reason: String,
+    },
+}
+
+/// A helper call that the loader put in place of an access it could not relocate.
+const POISON: &str = "unknown#195896080";
+
+impl LoadError {
+    /// From an error of aya while doing `what` to `program`.
+    pub(super) fn of(what: &str, program: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        let reason = chain(error);
+        if reason.contains(POISON) {
+            return Self::Relocation { program: program.to_owned() };
+        }
+        if reason.contains("Operation not permitted") || reason.contains("Permission denied") {
+            return Self::Permission(privileges::advice());
+        }
+        Self::Other { what: format!("{what} {program}"), reason: shorten(&reason) }
+    }
+
+    pub(super) fn program(program: &str, error: &ProgramError) -> Self {
+        Self::of("program", program, error)
+    }
+}
+
+/// Whether the kernel's BTF is there; aya would go on without it, silently, and read nonsense.
+pub(super) fn check_btf() -> Result<(), LoadError> {
+    if Path::new(KERNEL_BTF).exists() { Ok(()) } else { Err(LoadError::NoBtf) }
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A verifier log is pages long; its last lines say what was wrong.
+fn shorten(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let from = lines.len().saturating_sub(4);
+    lines[from..].join(" | ")
+}

@@ -1,0 +1,26 @@
+//! The two calls of libc that the rest of the agent needs: returning memory, and the clock of the programs.
+
+/// Returns freed memory to the system: parsing the BTF of the kernel takes some 20 MB for a moment.
+pub(crate) fn trim() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no memory is passed; the allocator locks itself.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// CLOCK_MONOTONIC in nanoseconds: what `bpf_ktime_get_ns` reads.
+pub(crate) fn monotonic_now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: room for one timespec; this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// CPUs that this machine may ever have, which is what per-CPU memory is sized by.
+pub(crate) fn possible_cpus() -> u32 {
+    // The file holds ranges such as `0-7`; the highest number counts, gaps included.
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
+    let highest = text.trim().rsplit([',', '-']).next().and_then(|number| number.parse::<u32>().ok());
+    highest.unwrap_or(0) + 1
+}

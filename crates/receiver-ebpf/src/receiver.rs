@@ -1,0 +1,101 @@
+//! The receiver that all sub-collectors share: reads at once, then every interval, then once more at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::config::{Configuration, Section};
+use component::{BoxFuture, BuildContext, Builder, Output, Predicate, Receiver, Shutdown};
+use pdata::{Batch, Resource, Scope};
+use tokio::time::MissedTickBehavior;
+
+use crate::collectors::Collector;
+use crate::extension::EXTENSION;
+use crate::host::{Admission, Host, ReaderId};
+use crate::resource;
+
+/// Keys of every eBPF receiver.
+struct Config {
+    collection_interval: Duration,
+}
+
+impl Configuration for Config {
+    fn read(section: &mut Section<'_>) -> Self {
+        let collection_interval = section.field(
+            "collection_interval",
+            "time between two reads of the maps; the first read comes at once",
+            Duration::from_secs(15),
+        );
+        if collection_interval < Duration::from_millis(10) {
+            section.fault_at("collection_interval", "must be at least 10ms");
+        }
+        Self { collection_interval }
+    }
+}
+
+/// Reads the configuration of a receiver for `collector`.
+pub(crate) fn configure(collector: &'static Collector, section: &mut Section<'_>) -> Builder<Box<dyn Receiver>> {
+    let config = Config::read(section);
+    let interval = config.collection_interval;
+    Box::new(move |context: &BuildContext<'_>| {
+        let host: Arc<Host> = context
+            .extensions
+            .get(EXTENSION)
+            .ok_or_else(|| format!("{}: the {EXTENSION} extension is missing", context.id))?;
+        let reader = host.register(collector);
+        Ok(Box::new(EbpfReceiver { collector, host, reader, interval, predicate: None }))
+    })
+}
+
+struct EbpfReceiver {
+    collector: &'static Collector,
+    host: Arc<Host>,
+    reader: ReaderId,
+    interval: Duration,
+    predicate: Option<Arc<Predicate>>,
+}
+
+impl Receiver for EbpfReceiver {
+    fn push_down(&mut self, predicate: Arc<Predicate>) {
+        if predicate.reads_cgroup() {
+            self.host.resolve_cgroups();
+        }
+        self.predicate = Some(predicate);
+    }
+
+    fn run(self: Box<Self>, output: Output, mut shutdown: Shutdown) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(async move {
+            if self.host.with_running(|_| ()).is_none() {
+                return Err(format!("the {} programs are not loaded", self.collector.name));
+            }
+            let mut reader = (self.collector.reader)(Admission::new(self.predicate.clone()));
+            let resource = resource::of_this_host();
+            let scope =
+                Arc::new(Scope { name: self.collector.factory.component_type, version: env!("CARGO_PKG_VERSION") });
+            let mut tick = tokio::time::interval(self.interval);
+            // After a wait for a slow pipeline there is one read, not one for every tick missed.
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                let last = tokio::select! {
+                    biased;
+                    () = shutdown.requested() => true,
+                    _ = tick.tick() => false,
+                };
+                let metrics = self.host.with_running(|host| host.read(self.reader, reader.as_mut()));
+                let batch = self.batch(&resource, &scope, metrics.unwrap_or_default());
+                output.send(batch).await;
+                if last {
+                    return Ok(());
+                }
+            }
+        })
+    }
+}
+
+impl EbpfReceiver {
+    fn batch(&self, resource: &Arc<Resource>, scope: &Arc<Scope>, metrics: Vec<pdata::Metric>) -> Arc<Batch> {
+        let mut batch = Batch::of(resource.clone(), scope.clone(), metrics);
+        batch.retain(|_| true);
+        tracing::debug!(sub_collector = self.collector.name, points = batch.items(), "ebpf: maps read");
+        Arc::new(batch)
+    }
+}

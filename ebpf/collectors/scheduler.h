@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+ *
+ * Scheduler figures per process, by differencing what the kernel keeps per task
+ * anyway: no clock is read, and no wakeup is traced. The tracepoint's own
+ * `preempt` argument is not used; it miscounts sched_yield.
+ */
+#pragma once
+
+#include "../current.h"
+
+/* Adds what `task` has gathered since its last switch; called when it leaves the CPU. */
+static __always_inline void scheduled_out(struct task_struct *task, struct task_state *state, __u32 stripe)
+{
+	struct slot_counters *slot = slot_counters(state->identity, stripe);
+
+	if (!slot)
+		return;
+	__u64 runtime = task->se.sum_exec_runtime;
+	__u32 voluntary = task->nvcsw;
+	__u32 involuntary = task->nivcsw;
+	__u32 migrations = task->se.nr_migrations;
+
+	ADD(slot->scheduler.runtime, runtime - state->runtime);
+	state->runtime = runtime;
+	if (bpf_core_field_exists(task->sched_info.run_delay)) {
+		__u64 run_delay = task->sched_info.run_delay;
+
+		ADD(slot->scheduler.run_delay, run_delay - state->run_delay);
+		state->run_delay = run_delay;
+	}
+	/* Differences of the low 32 bits are right across their overflow. */
+	if (voluntary != state->voluntary) {
+		ADD(slot->scheduler.voluntary, (__u32)(voluntary - state->voluntary));
+		state->voluntary = voluntary;
+	}
+	if (involuntary != state->involuntary) {
+		ADD(slot->scheduler.involuntary, (__u32)(involuntary - state->involuntary));
+		state->involuntary = involuntary;
+	}
+	if (migrations != state->migrations) {
+		ADD(slot->scheduler.migrations, (__u32)(migrations - state->migrations));
+		state->migrations = migrations;
+	}
+}

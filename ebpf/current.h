@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+ *
+ * Who is running: the state of a task, how a task joins its process, and the
+ * per-CPU record that every hook reads.
+ */
+#pragma once
+
+#include "slots.h"
+
+/* process: somebody is opening the slot right now. Never an identity. */
+#define OPENING 1
+
+/* A task older than the attach counts from here on. */
+static __always_inline void set_baseline(struct task_state *state, struct task_struct *task)
+{
+	state->runtime = task->se.sum_exec_runtime;
+	if (bpf_core_field_exists(task->sched_info.run_delay))
+		state->run_delay = task->sched_info.run_delay;
+	state->voluntary = task->nvcsw;
+	state->involuntary = task->nivcsw;
+	state->migrations = task->se.nr_migrations;
+}
+
+static __always_inline void join_process(struct task_state *state, __u64 identity)
+{
+	struct process_row *row = process_of(identity);
+
+	if (row)
+		__sync_fetch_and_add(&row->threads, 1);
+	*(volatile __u64 *)&state->identity = identity;
+}
+
+/* Identity of the process of a task that has none yet; 0 while another CPU is opening it. */
+static __always_inline __u64 identify(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+
+	if (!leader)
+		return 0;
+	struct task_state *leading = bpf_task_storage_get(&tfo_tasks, leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!leading)
+		return 0;
+	if (leading->identity)
+		return leading->identity;
+	__u64 process = __sync_val_compare_and_swap(&leading->process, 0, OPENING);
+
+	if (process == 0) {
+		process = open_process(leader);
+		*(volatile __u64 *)&leading->process = process;
+	}
+	return process == OPENING ? 0 : process;
+}
+
+/* Makes a task that is older than the attach one of ours. The iterator and the
+ * task's own hooks may meet here; whoever claims it writes it. */
+static __noinline int adopt(struct task_struct *task, struct task_state *state)
+{
+	if (!task || !state || __sync_val_compare_and_swap(&state->claimed, 0, 1) != 0)
+		return 0;
+	__u64 identity = identify(task);
+
+	if (!identity) {
+		state->claimed = 0;
+		return 0;
+	}
+	state->syscall = NO_SYSCALL;
+	set_baseline(state, task);
+	join_process(state, identity);
+	return 0;
+}
+
+/* Makes a task that is being forked one of ours: it counts from zero. */
+static __always_inline void adopt_child(struct task_struct *child)
+{
+	struct task_state *state = bpf_task_storage_get(&tfo_tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state) {
+		count_loss(LOSS_TASK_STORAGE);
+		return;
+	}
+	state->syscall = FORKED;
+	if (__sync_val_compare_and_swap(&state->claimed, 0, 1) != 0)
+		return;
+	__u64 identity = identify(child);
+
+	if (identity)
+		join_process(state, identity);
+	else
+		state->claimed = 0;
+}
+
+static __always_inline struct current *this_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&tfo_current, &zero);
+}
+
+static __always_inline void load_current(struct current *current, struct task_state *state)
+{
+	current->identity = state->identity;
+	current->entered = state->entered;
+	current->syscall = state->syscall;
+}
+
+/* Fills this CPU's record where tfo_switch has not done it: right after the attach. */
+static __noinline int find_current(struct current *current)
+{
+	if (!current)
+		return 0;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	current->stripe = bpf_get_smp_processor_id() & stripe_mask;
+	if (!state) {
+		count_loss(LOSS_TASK_STORAGE);
+	} else {
+		if (!state->identity)
+			adopt(task, state);
+		if (state->identity) {
+			load_current(current, state);
+			return 0;
+		}
+	}
+	/* Nobody knows the process yet, the event counts all the same. */
+	current->identity = OVERFLOW_IDENTITY;
+	current->syscall = NO_SYSCALL;
+	return 0;
+}
+
+/* The record of the task that this hook runs in. */
+static __always_inline struct current *current_task(void)
+{
+	struct current *current = this_cpu();
+
+	if (current && !current->identity)
+		find_current(current);
+	return current;
+}
