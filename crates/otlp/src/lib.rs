@@ -1,1 +1,13 @@
-//! otlp
+//! OTLP wire format, written straight from a batch.
+//!
+//! Exporting is the hot path of the agent: general protobuf code would build a tree
+//! of owned strings per point only to walk it twice. Here a point costs two copies.
+#![forbid(unsafe_code)]
+
+mod encode;
+mod measure;
+mod response;
+mod wire;
+
+pub use encode::encode;
+pub use response::{InvalidResponse, PartialSuccess, decode_response, decode_retry_delay};

@@ -1,2 +1,22 @@
-//! The binary.
-fn main() {}
+//! `tfo-agent`: the command line over configuration, components and runtime.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod components;
+mod inventory;
+mod logs;
+mod start;
+mod unpin;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().command {
+        cli::Command::Start(options) => start::start(&options),
+        cli::Command::Validate(options) => start::validate(&options),
+        cli::Command::Components => inventory::print(),
+        cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
+    }
+}

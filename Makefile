@@ -1,0 +1,57 @@
+# The commands of this checkout. Each does its own set-up (scripts/setup.sh), so
+# that on Debian or Ubuntu make, git and ca-certificates are enough to begin with.
+
+CARGO := scripts/cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# sudo where it is needed and there is one; without it the agent says what it may not do.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test test-e2e bench bench-kernel check clean
+
+help: ## this list
+	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:[^#]*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+build: ## builds ./build/tfo-agent
+	@scripts/setup.sh build
+	$(CARGO) build --release --locked -p tfo-agent
+	@install -D -m 755 $(TARGET)/release/tfo-agent build/tfo-agent
+
+run: build ## builds the agent and starts pipelines/default.yaml
+	@scripts/setup.sh run
+	@echo
+	@echo "The figures of this machine, from another terminal:"
+	@echo "    curl -s http://localhost:8888/metrics | grep tfo_ebpf"
+	@echo "Ctrl-C ends the agent."
+	@echo
+	@$(SUDO) ./build/tfo-agent start --config pipelines/default.yaml
+
+test: ## all tests of the workspace, those of the kernel as root
+	@scripts/setup.sh test
+	TFO_AS_ROOT=1 $(CARGO) test --workspace --locked
+
+test-e2e: build ## the agent against a real OpenTelemetry Collector and a real Prometheus
+	@scripts/setup.sh e2e
+	@tests/e2e/build-collector
+	@$(SUDO) tests/e2e/run
+
+bench: ## encoding a batch, beside the same with opentelemetry-proto
+	@scripts/setup.sh build
+	$(CARGO) bench --locked -p otlp --bench encode
+
+bench-kernel: ## ns per event of each kernel program, beside the seed's way
+	@scripts/setup.sh test
+	TFO_AS_ROOT=1 $(CARGO) bench --locked -p receiver-ebpf --bench kernel
+
+check: ## format, lints, docs, crate arrows, files
+	@scripts/setup.sh check
+	$(CARGO) fmt --all --check
+	scripts/check-files --self-test
+	scripts/check-files
+	scripts/check-arrows --self-test
+	scripts/check-arrows
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+clean: ## removes all that was built or fetched
+	rm -rf build $(TARGET) target

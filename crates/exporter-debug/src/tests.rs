@@ -1,0 +1,82 @@
+//! The lines of each verbosity.
+
+use std::io::{self, Write};
+use std::sync::Mutex;
+
+use component::config::Faults;
+use pdata::{AttributeValue, Descriptor, Instrument, Process, Resource, Scope};
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn metric(number: NumberKind, values: &[u64]) -> Metric {
+    let descriptor = Descriptor {
+        name: "ebpf.things".into(),
+        unit: "s".into(),
+        description: "".into(),
+        instrument: Instrument::Counter,
+        number,
+        seed: None,
+    };
+    let process = Arc::new(Process { pid: 7, start_boottime: 0, comm: "sh".into(), uid: 0, cgroup: None });
+    let attributes = Arc::new(Attributes::of_process(process, vec![("ok", AttributeValue::Bool(true))]));
+    let point = |bits: &u64| Point { attributes: attributes.clone(), start: 1, time: 2, bits: *bits };
+    Metric { descriptor: Arc::new(descriptor), points: values.iter().map(point).collect() }
+}
+
+fn lines(verbosity: Verbosity) -> Vec<String> {
+    let metrics = vec![metric(NumberKind::Unsigned, &[u64::MAX]), metric(NumberKind::Nanoseconds, &[1_500_000_000, 0])];
+    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
+    let batch = Batch::of(Arc::new(resource), Arc::new(scope), metrics);
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .finish();
+    let mut exporter = Debug::new(&"debug/x".parse().unwrap(), &Config { verbosity });
+    tracing::subscriber::with_default(subscriber, || drop(exporter.export(Arc::new(batch))));
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn each_verbosity_has_its_lines() {
+    assert_eq!(lines(Verbosity::Basic), ["INFO batch otelcol.component.id=debug/x resources=1 metrics=2 points=3"]);
+    assert_eq!(
+        lines(Verbosity::Normal),
+        [
+            r#"INFO metric otelcol.component.id=debug/x name="ebpf.things" unit="s" points=1"#,
+            r#"INFO metric otelcol.component.id=debug/x name="ebpf.things" unit="s" points=2"#,
+        ]
+    );
+    let detailed = lines(Verbosity::Detailed);
+    assert_eq!(detailed.len(), 3);
+    assert_eq!(
+        detailed[1],
+        "INFO point otelcol.component.id=debug/x name=\"ebpf.things\" unit=\"s\" value=1.5 \
+         attributes={process.pid=7, ebpf.comm=sh, ok=true} start=1 time=2"
+    );
+    assert!(detailed[0].contains(&format!("value={}", u64::MAX)), "{detailed:?}");
+}
+
+#[test]
+fn basic_is_the_default() {
+    let config = Section::read_node(None, &mut Faults::default(), Config::read);
+    assert_eq!(config.verbosity, Verbosity::Basic);
+}

@@ -1,0 +1,139 @@
+//! Exact text of families.
+
+use std::sync::Arc;
+
+use pdata::{Batch, Metric, Process, Resource, Scope, SeedLabel};
+
+use super::*;
+
+static SYSCALL_COUNT: SeedName = SeedName {
+    name: "tfo_ebpf_syscall_count",
+    labels: &[
+        SeedLabel { label: "pid", attribute: "process.pid" },
+        SeedLabel { label: "comm", attribute: "ebpf.comm" },
+        SeedLabel { label: "syscall", attribute: "ebpf.syscall.name" },
+    ],
+};
+
+fn descriptor(name: &'static str, unit: &'static str, number: NumberKind) -> Descriptor {
+    let description = "First \\ line.\nSecond.".into();
+    Descriptor {
+        name: name.into(),
+        unit: unit.into(),
+        description,
+        instrument: Instrument::Counter,
+        number,
+        seed: None,
+    }
+}
+
+fn calls(number: NumberKind) -> Descriptor {
+    Descriptor { seed: Some(&SYSCALL_COUNT), ..descriptor("ebpf.syscalls", "{call}", number) }
+}
+
+fn of_process(pid: u32, comm: &str, own: Vec<Attribute>, bits: u64) -> Point {
+    let process = Process { pid, start_boottime: 0, comm: comm.into(), uid: 0, cgroup: None };
+    Point { attributes: Arc::new(Attributes::of_process(Arc::new(process), own)), start: 1, time: 1, bits }
+}
+
+fn syscall(name: &'static str) -> Attribute {
+    ("ebpf.syscall.name", AttributeValue::Static(name))
+}
+
+fn error(name: &'static str) -> Attribute {
+    ("error.type", AttributeValue::Static(name))
+}
+
+fn put(latest: &mut Latest, scope: &'static str, descriptor: Descriptor, points: Vec<Point>) {
+    let metrics = vec![Metric { descriptor: Arc::new(descriptor), points }];
+    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: scope, version: "0" });
+    latest.merge(&Batch::of(Arc::new(resource), Arc::new(scope), metrics));
+}
+
+/// The whole page; the samples of each family sorted.
+fn page(latest: &Latest, naming: Naming) -> Vec<String> {
+    let mut lines = Vec::new();
+    for name in names(latest, naming) {
+        let text = render(latest, naming, &name);
+        let (mut head, mut samples): (Vec<_>, Vec<_>) =
+            text.lines().map(str::to_owned).partition(|line| line.starts_with('#'));
+        samples.sort();
+        lines.append(&mut head);
+        lines.append(&mut samples);
+    }
+    lines
+}
+
+#[test]
+fn the_guide_s_names_have_its_labels_and_add_up_over_all_others() {
+    let mut latest = Latest::default();
+    let points = vec![
+        of_process(7, "a\"b\\c\nd", vec![syscall("read"), error("EIO")], u64::MAX / 2),
+        of_process(7, "a\"b\\c\nd", vec![syscall("read"), error("EPERM")], 5),
+        of_process(8, "sh", vec![syscall("write")], 3),
+    ];
+    put(&mut latest, "ebpf_syscalls", calls(NumberKind::Nanoseconds), points);
+    assert_eq!(
+        page(&latest, Naming::Seed),
+        [
+            r"# HELP tfo_ebpf_syscall_count First \\ line.\nSecond.",
+            "# TYPE tfo_ebpf_syscall_count counter",
+            r#"tfo_ebpf_syscall_count{pid="7",comm="a\"b\\c\nd",syscall="read"} 9223372036854775812"#,
+            r#"tfo_ebpf_syscall_count{pid="8",comm="sh",syscall="write"} 3"#,
+        ]
+    );
+}
+
+#[test]
+fn overflow_comes_first_and_keeps_the_labels_that_it_has() {
+    let mut latest = Latest::default();
+    let overflow = (Attributes::OVERFLOW, AttributeValue::Bool(true));
+    let attributes = Arc::new(Attributes::new(vec![overflow, syscall("getppid")]));
+    let point = Point { attributes, start: 1, time: 1, bits: 4 };
+    put(&mut latest, "ebpf_syscalls", calls(NumberKind::Unsigned), vec![point]);
+    assert_eq!(page(&latest, Naming::Seed)[2], r#"tfo_ebpf_syscall_count{overflow="true",syscall="getppid"} 4"#);
+    assert_eq!(
+        page(&latest, Naming::Otel)[2],
+        r#"ebpf_syscalls_total{ebpf_syscall_name="getppid",otel_metric_overflow="true"} 4"#
+    );
+}
+
+#[test]
+fn what_the_guide_lacks_is_printed_with_prefix_and_seconds() {
+    let mut latest = Latest::default();
+    let points = vec![of_process(7, "sh", vec![error("EIO")], 1_500_000_000)];
+    put(&mut latest, "ebpf_file", descriptor("ebpf.file.wait", "s", NumberKind::Nanoseconds), points);
+    let depth = Descriptor {
+        description: "".into(),
+        instrument: Instrument::Gauge,
+        ..descriptor("tfo.depth", "", NumberKind::Double)
+    };
+    let point =
+        |bits: f64| Point { attributes: Arc::new(Attributes::new(vec![])), start: 1, time: 1, bits: bits.to_bits() };
+    put(&mut latest, "tfo", depth, vec![point(f64::INFINITY)]);
+    assert_eq!(
+        page(&latest, Naming::Seed)[1..],
+        [
+            "# TYPE tfo_ebpf_file_wait_seconds_total counter",
+            r#"tfo_ebpf_file_wait_seconds_total{pid="7",comm="sh",error_type="EIO"} 1.5"#,
+            "# TYPE tfo_depth gauge",
+            "tfo_depth +Inf",
+        ]
+    );
+    assert_eq!(
+        page(&latest, Naming::Otel)[2],
+        r#"ebpf_file_wait_seconds_total{process_pid="7",ebpf_comm="sh",error_type="EIO"} 1.5"#
+    );
+}
+
+#[test]
+fn two_sources_of_one_name_are_one_family_and_the_later_speaks_for_both() {
+    let mut latest = Latest::default();
+    let point = |pid, bits| of_process(pid, "sh", vec![syscall("read")], bits);
+    put(&mut latest, "one", calls(NumberKind::Unsigned), vec![point(1, 10), point(2, 20)]);
+    put(&mut latest, "between", descriptor("x", "", NumberKind::Unsigned), vec![point(1, 1)]);
+    put(&mut latest, "two", calls(NumberKind::Unsigned), vec![point(2, 21), point(3, 30)]);
+    let samples: Vec<String> = page(&latest, Naming::Seed).into_iter().filter(|line| line.contains("count{")).collect();
+    assert_eq!(samples.iter().map(|line| line.split(' ').next_back().unwrap()).collect::<Vec<_>>(), ["10", "21", "30"]);
+    assert_eq!(names(&latest, Naming::Seed).len(), 2);
+}

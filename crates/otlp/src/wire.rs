@@ -1,0 +1,68 @@
+//! Protobuf's building blocks, as far as OTLP metrics need them.
+//!
+//! Every field number here is below 16, so a tag is one byte: number, then wire type.
+
+use pdata::{Attribute, AttributeValue};
+
+/// Size of a field of `len` bytes with its tag and its length.
+pub(crate) fn field_len(len: usize) -> usize {
+    1 + varint_len(len as u64) + len
+}
+
+pub(crate) fn varint_len(value: u64) -> usize {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(low_byte(value) | 0x80);
+        value >>= 7;
+    }
+    out.push(low_byte(value));
+}
+
+pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    out.push(tag);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Size of what [`put_attribute`] writes.
+pub(crate) fn attribute_len((key, value): &Attribute) -> usize {
+    field_len(field_len(key.len()) + field_len(value_len(value)))
+}
+
+/// A `KeyValue` as the field that `tag` names.
+pub(crate) fn put_attribute(out: &mut Vec<u8>, tag: u8, (key, value): &Attribute) {
+    let value_len = value_len(value);
+    out.push(tag);
+    put_varint(out, (field_len(key.len()) + field_len(value_len)) as u64);
+    put_bytes(out, 0x0a, key.as_bytes());
+    out.push(0x12);
+    put_varint(out, value_len as u64);
+    match value {
+        AttributeValue::Static(text) => put_bytes(out, 0x0a, text.as_bytes()),
+        AttributeValue::Text(text) => put_bytes(out, 0x0a, text.as_bytes()),
+        AttributeValue::Bool(truth) => out.extend([0x10, u8::from(*truth)]),
+        AttributeValue::Int(number) => {
+            out.push(0x18);
+            put_varint(out, number.cast_unsigned());
+        }
+    }
+}
+
+/// Size of an `AnyValue`.
+fn value_len(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::Static(text) => field_len(text.len()),
+        AttributeValue::Text(text) => field_len(text.len()),
+        AttributeValue::Bool(_) => 2,
+        AttributeValue::Int(number) => 1 + varint_len(number.cast_unsigned()),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low byte is what is asked for")]
+fn low_byte(value: u64) -> u8 {
+    value as u8
+}

@@ -1,0 +1,32 @@
+//! The request to stop as exporters see it: with the moment at which all must have ended.
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// Follows the request to stop.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<Option<Instant>>);
+
+impl Stop {
+    pub(super) fn new(deadline: watch::Receiver<Option<Instant>>) -> Self {
+        Self(deadline)
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Returns once stopping is requested. Safe to drop and call again.
+    pub(super) async fn requested(&mut self) {
+        // An error means that the service is gone, which is a request too.
+        let _ = self.0.wait_for(Option::is_some).await;
+    }
+
+    /// Returns once the deadline has passed.
+    pub(super) async fn expired(&mut self) {
+        let deadline = self.0.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
+        if let Some(deadline) = deadline {
+            sleep_until(deadline).await;
+        }
+    }
+}

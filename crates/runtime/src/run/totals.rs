@@ -1,0 +1,64 @@
+//! What became of the points that reached an exporter.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use component::ComponentId;
+use tracing::info;
+
+/// What became of the points that reached one exporter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Taken by the far side.
+    pub sent: u64,
+    /// Refused for good by the far side, out of batches that it took.
+    pub rejected: u64,
+    /// Given up, with the reason in the log.
+    pub lost: u64,
+    /// Replaced by a later point of their stream in a full queue: a time is gone, no total.
+    pub merged: u64,
+}
+
+/// What became of all points, by exporter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Every exporter, in order of id.
+    pub exporters: Vec<(ComponentId, Totals)>,
+}
+
+impl Summary {
+    pub(super) fn of(counters: &[(ComponentId, std::sync::Arc<Counters>)]) -> Self {
+        Self { exporters: counters.iter().map(|(id, counters)| (id.clone(), counters.read())).collect() }
+    }
+
+    pub(super) fn log(&self) {
+        for (id, Totals { sent, rejected, lost, merged }) in &self.exporters {
+            info!(otelcol.component.id = %id, sent, rejected, lost, merged, "points at the exporter");
+        }
+    }
+}
+
+/// [`Totals`] while they are counted; outlives the exporter's task, however that ends.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) sent: AtomicU64,
+    pub(super) rejected: AtomicU64,
+    pub(super) lost: AtomicU64,
+    pub(super) merged: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn read(&self) -> Totals {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Totals {
+            sent: read(&self.sent),
+            rejected: read(&self.rejected),
+            lost: read(&self.lost),
+            merged: read(&self.merged),
+        }
+    }
+}
+
+/// Adds `points` to one of the [`Counters`].
+pub(super) fn count(counter: &AtomicU64, points: usize) {
+    counter.fetch_add(points as u64, Ordering::Relaxed);
+}

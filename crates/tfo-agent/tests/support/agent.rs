@@ -1,0 +1,144 @@
+//! The agent under test: the real binary with a configuration of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::eventually;
+use super::page::Page;
+
+/// A number that no other test of this run has.
+fn unique() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A pin path that nobody else uses.
+pub(crate) fn pin_path() -> String {
+    format!("/sys/fs/bpf/tfo-test-{}-{}", std::process::id(), unique())
+}
+
+/// A running agent. Dropping it kills it and removes what it pinned.
+pub(crate) struct Agent {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    directory: tempfile::TempDir,
+    pins: Vec<String>,
+}
+
+impl Agent {
+    /// Starts the agent on `configuration` and waits until its service runs.
+    pub(crate) fn start(configuration: &str) -> Self {
+        let agent = Self::spawn(&["start"], configuration, binary());
+        agent.expect_log("service started", 20);
+        agent
+    }
+
+    /// Starts `command` with `arguments` and `--config` on a file that holds `configuration`.
+    pub(crate) fn spawn(arguments: &[&str], configuration: &str, mut command: Command) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.yaml");
+        fs::write(&path, configuration).unwrap();
+        let mut child = command
+            .args(arguments)
+            .arg("--config")
+            .arg(&path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (lines, stderr) = (log.clone(), child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        let pins = configuration.split_whitespace().filter(|word| word.starts_with("/sys/fs/bpf/tfo-test")).map(|word| {
+            word.trim_end_matches(['}', ',']).to_owned()
+        });
+        Self { child, log, directory, pins: pins.collect() }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Path of the configuration file.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.directory.path().join("config.yaml")
+    }
+
+    /// All log lines so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// Waits for a log line that contains `text`, and returns it.
+    pub(crate) fn expect_log(&self, text: &str, seconds: u64) -> String {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        loop {
+            if let Some(line) = self.log.lock().unwrap().iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            assert!(Instant::now() < deadline, "no line with {text:?} in:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The scrape page of the `index`th prometheus exporter.
+    pub(crate) fn page(&self, index: usize) -> Page {
+        let address = eventually("a page", 20, || {
+            let log = self.log.lock().unwrap();
+            let mut urls = log.iter().filter_map(|line| {
+                let rest = &line[line.find("http://127.0.0.1:")? + "http://".len()..];
+                Some(rest[..rest.find('/')?].to_owned())
+            });
+            urls.nth(index)
+        });
+        Page::get(&address)
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
+        kill("-TERM", self.child.id());
+        let status = self.wait(20);
+        (status, self.log())
+    }
+
+    /// Waits for the agent to end by itself.
+    pub(crate) fn wait(&mut self, seconds: u64) -> ExitStatus {
+        let status = eventually("the agent's end", seconds, || self.child.try_wait().unwrap());
+        // The reader of stderr may still be at the last lines.
+        std::thread::sleep(Duration::from_millis(100));
+        status
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for pins in &self.pins {
+            for entry in fs::read_dir(pins).into_iter().flatten().flatten() {
+                let _ = fs::remove_file(entry.path());
+            }
+            let _ = fs::remove_dir(pins);
+        }
+    }
+}
+
+/// The agent's binary.
+pub(crate) fn binary() -> Command {
+    Command::new(Path::new(env!("CARGO_BIN_EXE_tfo-agent")))
+}
+
+/// Sends `signal` to `pid`.
+pub(crate) fn kill(signal: &str, pid: u32) {
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+}

@@ -1,0 +1,74 @@
+//! Processes that make a known number of events; `workload.c` says which.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// A workload that is running.
+pub(crate) struct Workload {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Workload {
+    /// Starts the workload; it calls itself `name` by prctl, or keeps the name exec gave it where that is `-`.
+    pub(crate) fn start(name: &str, what: &str, numbers: &[u64]) -> Self {
+        Self::start_as(&program(), name, what, numbers)
+    }
+
+    /// As [`start`](Self::start), from a copy of the program under another file name.
+    pub(crate) fn start_as(program: &Path, name: &str, what: &str, numbers: &[u64]) -> Self {
+        let mut child = Command::new(program)
+            .args([name, what])
+            .args(numbers.iter().map(ToString::to_string))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the work is done and the process rests; returns the CPU time it used, in ns.
+    pub(crate) fn rested(&mut self) -> f64 {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.strip_prefix("resting ").unwrap_or_else(|| panic!("unexpected {line:?}")).trim().parse().unwrap()
+    }
+
+    /// Lets it go on, waits for its end, and returns what it printed.
+    pub(crate) fn finish(mut self) -> String {
+        drop(self.child.stdin.take());
+        let mut text = String::new();
+        self.output.read_to_string(&mut text).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "workload: {status}");
+        text
+    }
+}
+
+/// The compiled workload.
+pub(crate) fn program() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM
+        .get_or_init(|| {
+            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/workload.c");
+            let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("workload-{}", std::process::id()));
+            let status = Command::new("cc").args(["-O2", "-Wall", "-Werror", "-pthread", "-o"]).arg(&program).arg(source).status();
+            assert!(status.expect("cc").success());
+            program
+        })
+        .clone()
+}
+
+/// The number after `key` in `/proc/PID/FILE`.
+pub(crate) fn proc_number(pid: u32, file: &str, key: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("no {key} in {text}"));
+    line.trim_start_matches(':').trim().parse().unwrap()
+}
