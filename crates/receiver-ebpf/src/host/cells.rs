@@ -1,5 +1,6 @@
 //! Cells as streams: which (process, index) a cell belongs to, and what it adds up to.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -46,24 +47,32 @@ impl Cells {
         &mut self,
         kernel: &Kernel,
         stripes: usize,
-        indices: &std::ops::Range<u32>,
+        indices: &Range<u32>,
         mut visit: impl FnMut((u32, u32), u32, Cell, &mut CellStream),
     ) {
+        // All twins are known before the first total is taken: the last read of a process has no second try.
+        self.follow(kernel, indices);
+        for cell in 0..self.streams.len() {
+            if self.streams[cell].as_ref().is_none_or(|stream| stream.second) {
+                continue;
+            }
+            let totals = self.totals(kernel, stripes, cell);
+            if let Some(stream) = &mut self.streams[cell] {
+                visit(owner(stream.key), index_of(stream.key), totals, stream);
+            }
+        }
+    }
+
+    /// Begins and ends streams as the keys in the table came and went.
+    fn follow(&mut self, kernel: &Kernel, indices: &Range<u32>) {
         let ways = BUCKET_WAYS as usize;
         self.streams.resize_with(kernel.keys.len() * ways, || None);
         for cell in 0..self.streams.len() {
             let key = kernel.keys.at(cell / ways, cell % ways * 8).load(Ordering::Acquire);
-            let index = index_of(key);
-            if key == 0 || !indices.contains(&index) {
+            if key == 0 || !indices.contains(&index_of(key)) {
                 self.streams[cell] = None;
-                continue;
-            }
-            if self.streams[cell].as_ref().is_none_or(|stream| stream.key != key) {
+            } else if self.streams[cell].as_ref().is_none_or(|stream| stream.key != key) {
                 self.begin(kernel, cell, key);
-            }
-            let totals = self.totals(kernel, stripes, cell);
-            if let Some(stream) = self.streams[cell].as_mut().filter(|stream| !stream.second) {
-                visit(owner(key), index, totals, stream);
             }
         }
     }

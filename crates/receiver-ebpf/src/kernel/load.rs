@@ -149,5 +149,5 @@ impl Maps<'_> {
 
 fn parse_btf(path: &Path) -> Result<Btf, LoadError> {
     Btf::parse_file(path, Endianness::default())
-        .map_err(|error| LoadError::BtfPath { path: path.to_owned(), reason: error.to_string() })
+        .map_err(|error| LoadError::BtfPath { path: path.to_owned(), reason: requirements::chain(&error) })
 }

@@ -80,7 +80,8 @@ pub(super) fn check_btf() -> Result<(), LoadError> {
     if Path::new(KERNEL_BTF).exists() { Ok(()) } else { Err(LoadError::NoBtf) }
 }
 
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error with its causes, outermost first.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,6 +42,8 @@ impl Agent {
     /// Starts `command` with `arguments` and `--config` on a file that holds `configuration`.
     pub(crate) fn spawn(arguments: &[&str], configuration: &str, mut command: Command) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        // Also for an agent that is not root.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let path = directory.path().join("config.yaml");
         fs::write(&path, configuration).unwrap();
         let mut child = command
@@ -59,9 +62,10 @@ impl Agent {
                 lines.lock().unwrap().push(line);
             }
         });
-        let pins = configuration.split_whitespace().filter(|word| word.starts_with("/sys/fs/bpf/tfo-test")).map(|word| {
-            word.trim_end_matches(['}', ',']).to_owned()
-        });
+        let pins = configuration
+            .split_whitespace()
+            .filter(|word| word.starts_with("/sys/fs/bpf/tfo-test"))
+            .map(|word| word.trim_end_matches(['}', ',']).to_owned());
         Self { child, log, directory, pins: pins.collect() }
     }
 
@@ -93,15 +97,19 @@ impl Agent {
 
     /// The scrape page of the `index`th prometheus exporter.
     pub(crate) fn page(&self, index: usize) -> Page {
-        let address = eventually("a page", 20, || {
+        Page::get(&self.address(index))
+    }
+
+    /// Where the `index`th prometheus exporter, in the order of ids, has its page.
+    pub(crate) fn address(&self, index: usize) -> String {
+        eventually("a page", 20, || {
             let log = self.log.lock().unwrap();
             let mut urls = log.iter().filter_map(|line| {
                 let rest = &line[line.find("http://127.0.0.1:")? + "http://".len()..];
                 Some(rest[..rest.find('/')?].to_owned())
             });
             urls.nth(index)
-        });
-        Page::get(&address)
+        })
     }
 
     /// Sends SIGTERM and waits for the end.

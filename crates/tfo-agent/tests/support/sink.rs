@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point;
@@ -38,9 +40,13 @@ pub(crate) struct Sink {
 impl Sink {
     /// A sink on a free port that refuses the first `refuse` requests.
     pub(crate) fn start(refuse: usize) -> Self {
+        Self::start_on(std::net::TcpListener::bind("127.0.0.1:0").unwrap(), refuse)
+    }
+
+    /// As [`start`](Self::start), on `listener`.
+    pub(crate) fn start_on(listener: std::net::TcpListener, refuse: usize) -> Self {
         let received = Arc::new(Mutex::new(Received::default()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let service = Service { received: received.clone(), refuse };
@@ -71,7 +77,8 @@ impl Sink {
     pub(crate) fn sum(&self, metric: &str, attributes: &[(&str, &str)]) -> f64 {
         self.with(|received| {
             let wanted = |stream: &Stream| {
-                stream.0 == metric && attributes.iter().all(|(key, value)| stream.1.get(*key).is_some_and(|v| v == value))
+                stream.0 == metric
+                    && attributes.iter().all(|(key, value)| stream.1.get(*key).is_some_and(|v| v == value))
             };
             received.last.iter().filter(|(stream, _)| wanted(stream)).map(|(_, value)| value).sum()
         })

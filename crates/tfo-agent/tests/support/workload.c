@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -70,42 +71,52 @@ static void threads(long count, long number)
 		pthread_join(ids[i], NULL);
 }
 
-/* migrate N: N blocking reads, each answered by a child; this side changes its CPU before every one */
+/* migrate N: N blocking receives, each answered by a child; this side changes its CPU before every one */
 static void migrate(long count)
 {
-	int there[2], back[2];
+	int ends[2];
 	char byte = 0;
 
-	must(pipe(there) == 0 && pipe(back) == 0, "pipe");
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "socketpair");
 	pid_t child = fork();
 
 	if (child == 0) {
-		prctl(PR_SET_NAME, "tfo-t-echo");
-		close(there[1]);
-		while (read(there[0], &byte, 1) == 1)
-			must(write(back[1], &byte, 1) == 1, "write");
+		char name[16];
+
+		/* this run's prefix, and a name of its own */
+		snprintf(name, sizeof(name), "%.*secho", (int)strcspn(self[1], "-") + 1, self[1]);
+		prctl(PR_SET_NAME, name);
+		close(ends[0]);
+		while (recv(ends[1], &byte, 1, 0) == 1)
+			must(send(ends[1], &byte, 1, 0) == 1, "send");
 		_exit(0);
 	}
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
+	close(ends[1]);
 	for (long i = 0; i < count; i++) {
 		pin(i % cpus);
-		must(write(there[1], &byte, 1) == 1 && syscall(SYS_read, back[0], &byte, 1) == 1, "echo");
+		must(send(ends[0], &byte, 1, 0) == 1 && recv(ends[0], &byte, 1, 0) == 1, "echo");
 	}
-	close(there[1]);
+	close(ends[0]);
 	waitpid(child, NULL, 0);
 }
 
-static void ignore(int signal)
+static volatile long handled;
+
+static void handle(int signal)
 {
 	(void)signal;
+	handled++;
 }
 
-/* signals N: N times getppid with a signal handled before it, and N blocking calls that a signal ends */
+/* signals N: N times getppid with a signal handled before it, and N blocking calls that a signal ends;
+ * prints how many signals it handled */
 static void signals(long count)
 {
-	struct sigaction action = {.sa_handler = ignore};
-	struct itimerval timer = {.it_value.tv_usec = 300};
+	struct sigaction action = {.sa_handler = handle};
+	/* It repeats, since the first may come before the call that it is to end. */
+	struct itimerval timer = {{0, 2000}, {0, 300}}, never = {{0, 0}, {0, 0}};
 
 	sigaction(SIGUSR1, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
@@ -115,7 +126,9 @@ static void signals(long count)
 		setitimer(ITIMER_REAL, &timer, NULL);
 		/* returns only by the signal */
 		must(syscall(SYS_pselect6, 0, NULL, NULL, NULL, NULL, NULL) == -1 && errno == EINTR, "pselect6");
+		setitimer(ITIMER_REAL, &never, NULL);
 	}
+	printf("%ld\n", handled);
 }
 
 static void *exec_thread(void *name)
@@ -204,8 +217,10 @@ static void mix(long count)
 	}
 }
 
+/* yield N: on one CPU, so that somebody else who yields there is switched to every time */
 static void yields(long count)
 {
+	pin(0);
 	for (long i = 0; i < count; i++)
 		syscall(SYS_sched_yield);
 }
@@ -229,6 +244,8 @@ int main(int argc, char **argv)
 	long a = atol(argv[3]), b = argc > 4 ? atol(argv[4]) : 0;
 
 	self = argv;
+	/* Nothing here outlives the test that started it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (strcmp(argv[1], "-") != 0)
 		prctl(PR_SET_NAME, argv[1]);
 	if (!strcmp(what, "getppid"))

@@ -19,7 +19,12 @@ impl Workload {
 
     /// As [`start`](Self::start), from a copy of the program under another file name.
     pub(crate) fn start_as(program: &Path, name: &str, what: &str, numbers: &[u64]) -> Self {
-        let mut child = Command::new(program)
+        Self::spawn(Command::new(program), name, what, numbers)
+    }
+
+    /// As [`start`](Self::start), by a command that ends in the program, such as `setpriv ... PROGRAM`.
+    pub(crate) fn spawn(mut command: Command, name: &str, what: &str, numbers: &[u64]) -> Self {
+        let mut child = command
             .args([name, what])
             .args(numbers.iter().map(ToString::to_string))
             .stdin(Stdio::piped())
@@ -59,11 +64,23 @@ pub(crate) fn program() -> PathBuf {
         .get_or_init(|| {
             let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/workload.c");
             let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("workload-{}", std::process::id()));
-            let status = Command::new("cc").args(["-O2", "-Wall", "-Werror", "-pthread", "-o"]).arg(&program).arg(source).status();
+            let status = Command::new("cc")
+                .args(["-O2", "-Wall", "-Werror", "-pthread", "-o"])
+                .arg(&program)
+                .arg(source)
+                .status();
             assert!(status.expect("cc").success());
             program
         })
         .clone()
+}
+
+/// A process name that only this test run uses: others may run on the same kernel.
+pub(crate) fn comm(name: &str) -> &'static str {
+    let comm = format!("{:x}-{name}", std::process::id());
+    assert!(comm.len() <= 15, "the kernel cuts {comm}");
+    // A handful in the life of a test.
+    comm.leak()
 }
 
 /// The number after `key` in `/proc/PID/FILE`.
