@@ -2,7 +2,7 @@
  *
  * What the programs and the agent share: values of mapped arrays, their sizes
  * and the layout of keys. crates/receiver-ebpf/src/kernel/abi.rs mirrors this
- * file and a test compares both with the object's BTF.
+ * file; a test has clang compare every offset and size.
  *
  * Every array but tfo_current is mapped into the agent: an event is a plain
  * add, a read is a walk over memory, and both go on after every capability has
@@ -49,6 +49,7 @@ struct control {
 	__u64 free_head;
 	__u64 free_tail;
 	__u64 loss[8]; /* indexed by enum loss_reason */
+	__u64 agent;   /* tgid of the agent as the initial PID namespace counts */
 };
 
 enum loss_reason {

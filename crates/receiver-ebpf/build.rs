@@ -14,6 +14,8 @@ fn main() -> Result<(), String> {
     println!("cargo:rerun-if-changed={}", root.display());
     println!("cargo:rerun-if-env-changed=CLANG");
     let clang = find_clang()?;
+    // For the test that compares abi.rs with abi.h.
+    println!("cargo:rustc-env=TFO_CLANG={clang}");
     for folder in ["tiers", "bench"] {
         let entries = std::fs::read_dir(root.join(folder)).map_err(|error| format!("ebpf/{folder}: {error}"))?;
         for entry in entries {

@@ -119,7 +119,12 @@ SEC("iter/task")
 int tfo_adopt(struct bpf_iter__task *context)
 {
 	struct task_struct *task = context->task;
+	__u32 zero = 0;
+	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
 
+	/* The walk runs in the agent's own read(2). */
+	if (control)
+		control->agent = bpf_get_current_pid_tgid() >> 32;
 	if (!task || !task->pid)
 		return 0;
 	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);

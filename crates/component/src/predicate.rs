@@ -24,7 +24,7 @@ pub struct Rule {
     exclude: Vec<Pattern>,
     uids: Vec<u32>,
     cgroups: Option<GlobSet>,
-    exclude_pid: Option<u32>,
+    exclude_self: bool,
 }
 
 /// An exact name, or a prefix where it ended in `*`.
@@ -60,6 +60,7 @@ impl Predicate {
     ///
     /// `include`: regular expressions on comm, unanchored, empty means all. `exclude`: exact names, or a prefix
     /// with `*` at its end. `uids`, `cgroups`: empty means all; cgroups are globs on the cgroup v2 path.
+    /// `exclude_self`: not the agent itself.
     ///
     /// # Errors
     /// Every pattern that does not compile.
@@ -68,7 +69,7 @@ impl Predicate {
         exclude: &[String],
         uids: &[u32],
         cgroups: &[String],
-        exclude_pid: Option<u32>,
+        exclude_self: bool,
     ) -> Result<Self, Vec<InvalidPredicate>> {
         let mut faults = Vec::new();
         for (index, pattern) in include.iter().enumerate() {
@@ -99,7 +100,7 @@ impl Predicate {
             })
             .collect();
         let cgroups = (!globs.is_empty()).then_some(globs);
-        Ok(Self::Rule(Rule { include, exclude, uids: uids.to_vec(), cgroups, exclude_pid }))
+        Ok(Self::Rule(Rule { include, exclude, uids: uids.to_vec(), cgroups, exclude_self }))
     }
 
     /// Whether it looks at [`Process::cgroup`], which takes a search to find out.
@@ -129,7 +130,7 @@ impl Predicate {
 impl Rule {
     /// Every condition that is set, in the order of cost.
     fn admits(&self, process: &Process) -> bool {
-        let excluded = self.exclude_pid == Some(process.pid)
+        let excluded = (self.exclude_self && process.is_agent)
             || self.exclude.iter().any(|pattern| match pattern {
                 Pattern::Exact(name) => *name == *process.comm,
                 Pattern::Prefix(prefix) => process.comm.starts_with(prefix),
@@ -151,12 +152,12 @@ mod tests {
     use super::*;
 
     fn process(comm: &str, uid: u32, cgroup: Option<&str>) -> Process {
-        Process { pid: 10, start_boottime: 0, comm: comm.into(), uid, cgroup: cgroup.map(Into::into) }
+        Process { pid: 10, start_boottime: 0, comm: comm.into(), uid, cgroup: cgroup.map(Into::into), is_agent: true }
     }
 
     fn rule(include: &[&str], exclude: &[&str], uids: &[u32], cgroups: &[&str]) -> Predicate {
         let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        Predicate::rule(&own(include), &own(exclude), uids, &own(cgroups), None).unwrap()
+        Predicate::rule(&own(include), &own(exclude), uids, &own(cgroups), false).unwrap()
     }
 
     #[test]
@@ -178,8 +179,8 @@ mod tests {
     }
 
     #[test]
-    fn own_pid_is_excluded_and_unions_admit_what_one_member_does() {
-        let own = Arc::new(Predicate::rule(&[], &[], &[], &[], Some(10)).unwrap());
+    fn the_agent_itself_is_excluded_and_unions_admit_what_one_member_does() {
+        let own = Arc::new(Predicate::rule(&[], &[], &[], &[], true).unwrap());
         assert!(!own.admits(&process("x", 0, None)));
         assert!(Predicate::Any(vec![own.clone(), Arc::new(Predicate::All)]).admits(&process("x", 0, None)));
         assert!(!Predicate::Every(vec![own, Arc::new(Predicate::All)]).admits(&process("x", 0, None)));
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn every_bad_pattern_is_named() {
         let faults =
-            Predicate::rule(&["ok".into(), "(".into(), "[".into()], &[], &[], &["{".into()], None).unwrap_err();
+            Predicate::rule(&["ok".into(), "(".into(), "[".into()], &[], &[], &["{".into()], false).unwrap_err();
         let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(texts.len(), 3, "{texts:?}");
         assert!(texts[0].starts_with("include[1]: unclosed group"), "{texts:?}");

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use component::config::Faults;
-use pdata::{AttributeValue, Descriptor, Instrument, Process, Resource, Scope};
+use pdata::{AttributeValue, Descriptor, Instrument, OwnAttributes, Process, Resource, Scope};
 
 use super::*;
 
@@ -30,8 +30,10 @@ fn metric(number: NumberKind, values: &[u64]) -> Metric {
         number,
         seed: None,
     };
-    let process = Arc::new(Process { pid: 7, start_boottime: 0, comm: "sh".into(), uid: 0, cgroup: None });
-    let attributes = Arc::new(Attributes::of_process(process, vec![("ok", AttributeValue::Bool(true))]));
+    let process =
+        Arc::new(Process { pid: 7, start_boottime: 0, comm: "sh".into(), uid: 0, cgroup: None, is_agent: false });
+    let attributes =
+        Arc::new(Attributes::of_process(process, OwnAttributes::new(vec![("ok", AttributeValue::Bool(true))])));
     let point = |bits: &u64| Point { attributes: attributes.clone(), start: 1, time: 2, bits: *bits };
     Metric { descriptor: Arc::new(descriptor), points: values.iter().map(point).collect() }
 }

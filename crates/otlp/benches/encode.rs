@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pdata::{
-    AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, Point, Process, Resource, Scope,
+    AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, OwnAttributes, Point, Process,
+    Resource, Scope,
 };
 use prost::Message;
 
@@ -37,9 +38,9 @@ fn batch() -> Batch {
     let mut sets = Vec::new();
     for pid in 0..1000 {
         let comm = format!("worker-{pid}").into();
-        let process = Arc::new(Process { pid, start_boottime: 1, comm, uid: 0, cgroup: None });
+        let process = Arc::new(Process { pid, start_boottime: 1, comm, uid: 0, cgroup: None, is_agent: false });
         for name in SYSCALLS {
-            let own = vec![("ebpf.syscall.name", AttributeValue::Static(name))];
+            let own = OwnAttributes::new(vec![("ebpf.syscall.name", AttributeValue::Static(name))]);
             sets.push(Arc::new(Attributes::of_process(process.clone(), own)));
         }
     }

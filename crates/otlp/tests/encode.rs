@@ -8,8 +8,8 @@ use std::sync::Arc;
 use fastrand::Rng;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use pdata::{
-    Attribute, AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, Point, Process, Resource,
-    ResourceMetrics, Scope, ScopeMetrics,
+    Attribute, AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, OwnAttributes, Point,
+    Process, Resource, ResourceMetrics, Scope, ScopeMetrics,
 };
 use prost::Message;
 
@@ -78,7 +78,10 @@ fn point(rng: &mut Rng, number: NumberKind) -> Point {
     let own = attributes(rng);
     let attributes = if rng.bool() {
         let (pid, comm) = (rng.u32(..), text(rng).into());
-        Attributes::of_process(Arc::new(Process { pid, start_boottime: 0, comm, uid: 0, cgroup: None }), own)
+        Attributes::of_process(
+            Arc::new(Process { pid, start_boottime: 0, comm, uid: 0, cgroup: None, is_agent: false }),
+            OwnAttributes::new(own),
+        )
     } else {
         Attributes::new(own)
     };

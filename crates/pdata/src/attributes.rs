@@ -47,15 +47,30 @@ pub type Attribute = (&'static str, AttributeValue);
 /// The attributes of one stream.
 ///
 /// A set that is about a process yields `process.pid` and `ebpf.comm` first and
-/// then its own entries; the process is shared by all of its sets, which is what
-/// keeps tens of thousands of streams small. Equality and hash are by content,
-/// the hash is computed once.
+/// then its own entries. The process is shared by all of its sets, the own part by
+/// all processes (every process that calls `openat` has the same one), which is
+/// what keeps tens of thousands of streams small. Equality and hash are by
+/// content, the hash is computed once.
 #[derive(Debug)]
 pub struct Attributes {
     hash: u64,
     process: Option<Arc<Process>>,
-    own: Box<[Attribute]>,
-    encoded: OnceLock<Box<[u8]>>,
+    own: OwnAttributes,
+    /// Boxed twice, so that the many sets that are never encoded carry one word, not two.
+    encoded: OnceLock<Box<Box<[u8]>>>,
+}
+
+/// The attributes of a set beside those of its process, sorted by key and shared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OwnAttributes(Arc<Box<[Attribute]>>);
+
+impl OwnAttributes {
+    /// Keys must differ, order does not matter.
+    #[must_use]
+    pub fn new(mut attributes: Vec<Attribute>) -> Self {
+        attributes.sort_by_key(|(key, _)| *key);
+        Self(Arc::new(attributes.into()))
+    }
 }
 
 impl Attributes {
@@ -68,25 +83,29 @@ impl Attributes {
 
     /// A set of `own` attributes; keys must differ, order does not matter.
     #[must_use]
-    pub fn new(mut own: Vec<Attribute>) -> Self {
-        own.sort_by_key(|(key, _)| *key);
-        Self::assemble(None, own)
+    pub fn new(own: Vec<Attribute>) -> Self {
+        Self::assemble(None, OwnAttributes::new(own))
     }
 
     /// A set about `process`, with `own` attributes beside its pid and comm.
     #[must_use]
-    pub fn of_process(process: Arc<Process>, mut own: Vec<Attribute>) -> Self {
-        own.sort_by_key(|(key, _)| *key);
+    pub fn of_process(process: Arc<Process>, own: OwnAttributes) -> Self {
         Self::assemble(Some(process), own)
     }
 
-    fn assemble(process: Option<Arc<Process>>, own: Vec<Attribute>) -> Self {
+    fn assemble(process: Option<Arc<Process>>, own: OwnAttributes) -> Self {
         let mut hasher = DefaultHasher::new();
         if let Some(process) = &process {
             (process.pid, &process.comm).hash(&mut hasher);
         }
         own.hash(&mut hasher);
-        Self { hash: hasher.finish(), process, own: own.into(), encoded: OnceLock::new() }
+        Self { hash: hasher.finish(), process, own, encoded: OnceLock::new() }
+    }
+
+    /// Hash of the content, computed when the set was made.
+    #[must_use]
+    pub fn stored_hash(&self) -> u64 {
+        self.hash
     }
 
     /// The process that the stream is about, if it is about one.
@@ -103,7 +122,7 @@ impl Attributes {
                 (Self::COMM, AttributeValue::Text(process.comm.clone())),
             ]
         });
-        identity.chain(self.own.iter().cloned())
+        identity.chain(self.own.0.iter().cloned())
     }
 
     /// The value under `key`.
@@ -116,7 +135,7 @@ impl Attributes {
     ///
     /// There is one such form per set: the OTLP writer's.
     pub fn encoded(&self, encode: impl FnOnce(&Self) -> Box<[u8]>) -> &[u8] {
-        self.encoded.get_or_init(|| encode(self))
+        self.encoded.get_or_init(|| Box::new(encode(self)))
     }
 }
 
@@ -127,7 +146,7 @@ impl PartialEq for Attributes {
             (None, None) => true,
             _ => false,
         };
-        self.hash == other.hash && same_process && self.own == other.own
+        self.hash == other.hash && same_process && (Arc::ptr_eq(&self.own.0, &other.own.0) || self.own == other.own)
     }
 }
 
@@ -144,7 +163,7 @@ mod tests {
     use super::*;
 
     fn process(pid: u32, comm: &str) -> Arc<Process> {
-        Arc::new(Process { pid, start_boottime: 1, comm: comm.into(), uid: 0, cgroup: None })
+        Arc::new(Process { pid, start_boottime: 1, comm: comm.into(), uid: 0, cgroup: None, is_agent: false })
     }
 
     #[test]
@@ -157,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_process_yields_pid_and_comm_and_compares_by_them() {
-        let read = || vec![("ebpf.syscall.name", AttributeValue::Static("read"))];
+        let read = || OwnAttributes::new(vec![("ebpf.syscall.name", AttributeValue::Static("read"))]);
         let a = Attributes::of_process(process(7, "sh"), read());
         assert_eq!(a.get(Attributes::PID), Some(AttributeValue::Int(7)));
         assert_eq!(a.get(Attributes::COMM).unwrap().as_str(), Some("sh"));

@@ -3,9 +3,9 @@
 //! The interval processor, the scrape page and a queue that must shrink all keep
 //! the same thing; here it is, once.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use crate::{Attributes, Batch, Descriptor, Metric, Point, Resource, ResourceMetrics, Scope, ScopeMetrics, UnixNanos};
 
@@ -21,15 +21,10 @@ struct Family {
     resource: Arc<Resource>,
     scope: Arc<Scope>,
     descriptor: Arc<Descriptor>,
-    points: HashMap<Arc<Attributes>, Value, BuildHasherDefault<StoredHash>>,
-}
-
-/// A point without its attributes, which are the key.
-#[derive(Debug, Clone, Copy)]
-struct Value {
-    start: UnixNanos,
-    time: UnixNanos,
-    bits: u64,
+    /// One point per stream.
+    points: Vec<Point>,
+    /// Positions in `points`, found by attributes.
+    index: HashTable<u32>,
 }
 
 impl Latest {
@@ -47,10 +42,7 @@ impl Latest {
     /// Forgets the streams last seen before `oldest`.
     pub fn expire(&mut self, oldest: UnixNanos) {
         for family in &mut self.families {
-            family.points.retain(|_, value| value.time >= oldest);
-            if family.points.capacity() > 4 * family.points.len().max(64) {
-                family.points.shrink_to_fit();
-            }
+            family.expire(oldest);
         }
         self.families.retain(|family| !family.points.is_empty());
     }
@@ -61,10 +53,10 @@ impl Latest {
         self.families.iter().map(|family| family.points.len()).sum()
     }
 
-    /// Calls `visit` with every metric and an iterator over its points, in order of arrival of the metrics.
-    pub fn for_each(&self, mut visit: impl FnMut(&Arc<Descriptor>, &mut dyn Iterator<Item = Point>)) {
+    /// Calls `visit` with every metric and its points, in order of arrival of the metrics.
+    pub fn for_each(&self, mut visit: impl FnMut(&Arc<Descriptor>, &[Point])) {
         for family in &self.families {
-            visit(&family.descriptor, &mut family.iter());
+            visit(&family.descriptor, &family.points);
         }
     }
 
@@ -81,7 +73,7 @@ impl Latest {
     pub fn to_batch(&self) -> Batch {
         let mut batch = Batch::default();
         for family in &self.families {
-            let metric = Metric { descriptor: family.descriptor.clone(), points: family.iter().collect() };
+            let metric = Metric { descriptor: family.descriptor.clone(), points: family.points.clone() };
             let resource = find_or_push(
                 &mut batch.resources,
                 |entry| same(&entry.resource, &family.resource),
@@ -107,7 +99,8 @@ impl Latest {
                 resource: resource.clone(),
                 scope: scope.clone(),
                 descriptor: descriptor.clone(),
-                points: HashMap::default(),
+                points: Vec::new(),
+                index: HashTable::new(),
             },
         )
     }
@@ -116,24 +109,37 @@ impl Latest {
 impl Family {
     fn merge(&mut self, points: &[Point]) {
         for point in points {
-            let value = Value { start: point.start, time: point.time, bits: point.bits };
-            match self.points.get_mut(&point.attributes) {
-                Some(held) if held.time > value.time => {}
-                Some(held) => *held = value,
-                None => {
-                    self.points.insert(point.attributes.clone(), value);
-                }
+            match self.position(&point.attributes) {
+                Some(position) if self.points[position].time > point.time => {}
+                Some(position) => self.points[position] = point.clone(),
+                None => self.push(point.clone()),
             }
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = Point> + '_ {
-        self.points.iter().map(|(attributes, value)| Point {
-            attributes: attributes.clone(),
-            start: value.start,
-            time: value.time,
-            bits: value.bits,
-        })
+    fn position(&self, attributes: &Arc<Attributes>) -> Option<usize> {
+        let equal = |position: &u32| same(&self.points[*position as usize].attributes, attributes);
+        self.index.find(attributes.stored_hash(), equal).map(|position| *position as usize)
+    }
+
+    fn push(&mut self, point: Point) {
+        // Four billion streams would not fit in memory.
+        let position = u32::try_from(self.points.len()).unwrap_or(u32::MAX);
+        let points = &self.points;
+        let rehash = |position: &u32| points[*position as usize].attributes.stored_hash();
+        self.index.insert_unique(point.attributes.stored_hash(), position, rehash);
+        self.points.push(point);
+    }
+
+    fn expire(&mut self, oldest: UnixNanos) {
+        if self.points.iter().all(|point| point.time >= oldest) {
+            return;
+        }
+        let points = std::mem::take(&mut self.points);
+        self.index = HashTable::new();
+        for point in points.into_iter().filter(|point| point.time >= oldest) {
+            self.push(point);
+        }
     }
 }
 
@@ -148,26 +154,6 @@ fn find_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce
         list.len() - 1
     });
     &mut list[index]
-}
-
-/// Passes on the hash that an attribute set computed when it was made.
-#[derive(Default)]
-struct StoredHash(u64);
-
-impl Hasher for StoredHash {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A [`Batch`] groups metrics by resource and scope; a [`Point`] is one value of
 //! one stream. An attribute set is built once per stream and shared by every
 //! point of it from then on, so that a tick allocates nothing per point.
-//! No I/O, no async, no dependency.
+//! No I/O, no async.
 #![forbid(unsafe_code)]
 
 mod attributes;
@@ -12,7 +12,7 @@ mod latest;
 mod metric;
 mod process;
 
-pub use attributes::{Attribute, AttributeValue, Attributes};
+pub use attributes::{Attribute, AttributeValue, Attributes, OwnAttributes};
 pub use batch::{Batch, Metric, Resource, ResourceMetrics, Scope, ScopeMetrics};
 pub use latest::Latest;
 pub use metric::{Descriptor, Instrument, NumberKind, Point, SeedLabel, SeedName, UnixNanos};

@@ -18,4 +18,6 @@ pub struct Process {
     pub uid: u32,
     /// Path in the cgroup v2 hierarchy, as in `/proc/PID/cgroup`; `None` where unknown.
     pub cgroup: Option<Arc<str>>,
+    /// Whether it is this agent itself, as the kernel sees it from any PID namespace.
+    pub is_agent: bool,
 }

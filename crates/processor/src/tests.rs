@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use pdata::{
-    AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, Point, Process, Resource, Scope,
-    UnixNanos,
+    AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, OwnAttributes, Point, Process,
+    Resource, Scope, UnixNanos,
 };
 
 pub(crate) fn process(pid: u32, comm: &str) -> Arc<Process> {
-    Arc::new(Process { pid, start_boottime: 1, comm: comm.into(), uid: 0, cgroup: None })
+    Arc::new(Process { pid, start_boottime: 1, comm: comm.into(), uid: 0, cgroup: None, is_agent: false })
 }
 
 /// A point of the stream `id` of `process`.
 pub(crate) fn point(process: Option<&Arc<Process>>, id: i64, time: UnixNanos) -> Point {
     let own = vec![("id", AttributeValue::Int(id))];
     let attributes = match process {
-        Some(process) => Attributes::of_process(process.clone(), own),
+        Some(process) => Attributes::of_process(process.clone(), OwnAttributes::new(own)),
         None => Attributes::new(own),
     };
     Point { attributes: Arc::new(attributes), start: 1, time, bits: 1 }

@@ -43,8 +43,8 @@ catalog! {
     /// Times that a thread of the process was moved to another CPU.
     MIGRATIONS = "ebpf.sched.migrations", "{migration}", Counter, Unsigned, seed("tfo_ebpf_sched_migrations", &BY_PROCESS);
     /// Whether the programs of a sub-collector are attached: 1 or 0.
-    ATTACHED = "tfo.ebpf.attached", "1", Gauge, Unsigned, None;
-    /// Events and processes that gave up detail, by reason; all of them are in the totals.
+    ATTACHED = "tfo.ebpf.attached", "{sub_collector}", Gauge, Unsigned, None;
+    /// Events, processes and tasks that gave up detail, by reason.
     LOSS = "tfo.ebpf.loss", "{event}", Counter, Unsigned, None;
     /// Memory of the mapped arrays.
     MAP_MEMORY = "tfo.ebpf.map.memory", "By", Gauge, Unsigned, None;

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use component::config::{ByteSize, Configuration, Section};
 use component::{Builder, Extension, ExtensionFactory, Stability};
 
-use crate::host::{Host, HostConfig, MOST_PROCESSES};
+use crate::host::{Host, HostConfig, MOST_PROCESSES, Sizing};
+use crate::kernel;
 
 /// Component type of the extension.
 pub(crate) const EXTENSION: &str = "ebpf";
 
 /// Where maps are pinned unless configured otherwise.
 pub const DEFAULT_PIN_PATH: &str = "/sys/fs/bpf/tfo-agent";
+
+const DEFAULT_MAX_PROCESSES: u32 = 10_240;
 
 /// The factory of the `ebpf` extension.
 pub static EXTENSION_FACTORY: ExtensionFactory = ExtensionFactory {
@@ -38,17 +41,26 @@ impl Configuration for HostConfig {
             10_240,
         );
         let max_map_memory = section.field("max_map_memory", "most memory that the maps may take", ByteSize(32 << 20));
-        if !(1..=MOST_PROCESSES).contains(&max_processes) {
+        let fits = (1..=MOST_PROCESSES).contains(&max_processes);
+        if !fits {
             section.fault_at("max_processes", format!("must be within [1, {MOST_PROCESSES}]"));
         }
+        let processes = if fits { max_processes } else { DEFAULT_MAX_PROCESSES };
+        let cpus = kernel::possible_cpus();
+        let sizing = Sizing::new(processes, cpus, max_map_memory.0).unwrap_or_else(|(smallest, needed)| {
+            let text = format!(
+                "{max_map_memory} is too little: {processes} processes need {needed} bytes; raise it or lower max_processes"
+            );
+            section.fault_at("max_map_memory", text);
+            smallest
+        });
         if !pin_path.starts_with('/') {
             section.fault_at("pin_path", "must be an absolute path on a bpffs, such as /sys/fs/bpf/tfo-agent");
         }
         Self {
             btf_path: (!btf_path.is_empty()).then(|| PathBuf::from(btf_path)),
             pin_path: PathBuf::from(pin_path),
-            max_processes,
-            max_map_memory: max_map_memory.0,
+            sizing,
         }
     }
 }

@@ -6,12 +6,16 @@ use std::time::Duration;
 use component::config::{Configuration, Section};
 use component::{BoxFuture, BuildContext, Builder, Output, Predicate, Receiver, Shutdown};
 use pdata::{Batch, Resource, Scope};
-use tokio::time::MissedTickBehavior;
+use tokio::time::Instant;
 
 use crate::collectors::Collector;
 use crate::extension::EXTENSION;
 use crate::host::{Admission, Host, ReaderId};
 use crate::resource;
+
+/// The first read comes at once and finds next to nothing; whoever has just started the agent
+/// need not wait a whole interval for figures.
+const SECOND_READ: Duration = Duration::from_secs(1);
 
 /// Keys of every eBPF receiver.
 struct Config {
@@ -22,7 +26,7 @@ impl Configuration for Config {
     fn read(section: &mut Section<'_>) -> Self {
         let collection_interval = section.field(
             "collection_interval",
-            "time between two reads of the maps; the first read comes at once",
+            "time between two reads of the maps; the first comes at once, the second within 1s",
             Duration::from_secs(15),
         );
         if collection_interval < Duration::from_millis(10) {
@@ -64,28 +68,26 @@ impl Receiver for EbpfReceiver {
 
     fn run(self: Box<Self>, output: Output, mut shutdown: Shutdown) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async move {
-            if self.host.with_running(|_| ()).is_none() {
-                return Err(format!("the {} programs are not loaded", self.collector.name));
-            }
             let mut reader = (self.collector.reader)(Admission::new(self.predicate.clone()));
             let resource = resource::of_this_host();
             let scope =
                 Arc::new(Scope { name: self.collector.factory.component_type, version: env!("CARGO_PKG_VERSION") });
-            let mut tick = tokio::time::interval(self.interval);
-            // After a wait for a slow pipeline there is one read, not one for every tick missed.
-            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut next = Instant::now();
+            let mut pause = self.interval.min(SECOND_READ);
             loop {
                 let last = tokio::select! {
                     biased;
                     () = shutdown.requested() => true,
-                    _ = tick.tick() => false,
+                    () = tokio::time::sleep_until(next) => false,
                 };
-                let metrics = self.host.with_running(|host| host.read(self.reader, reader.as_mut()));
-                let batch = self.batch(&resource, &scope, metrics.unwrap_or_default());
-                output.send(batch).await;
+                let metrics = self.host.read(self.reader, reader.as_mut());
+                output.send(self.batch(&resource, &scope, metrics)).await;
                 if last {
                     return Ok(());
                 }
+                // After a wait for a slow pipeline there is one read, not one for every tick missed.
+                next = (next + pause).max(Instant::now());
+                pause = self.interval;
             }
         })
     }

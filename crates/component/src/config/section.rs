@@ -110,6 +110,14 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// Answers a key that users know from elsewhere with `text`.
+    pub fn refuse(&mut self, key: &'static str, text: &str) {
+        self.known.push(key);
+        if let Some(entry) = self.entry(key) {
+            self.faults.add(&entry.position, text);
+        }
+    }
+
     /// Notes a fault of the value under `key`, or of the whole section where that key is absent.
     pub fn fault_at(&mut self, key: &str, text: impl Into<String>) {
         if let Some(position) = self.position(key) {

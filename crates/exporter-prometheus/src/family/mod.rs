@@ -45,13 +45,7 @@ type Samples = HashMap<String, (usize, Value)>;
 /// Adds up what one source's points come to per set of labels.
 ///
 /// Where two sources have the same series, the one that came later speaks for both: their sum would count twice.
-fn collect(
-    samples: &mut Samples,
-    source: usize,
-    naming: Naming,
-    descriptor: &Descriptor,
-    points: &mut dyn Iterator<Item = Point>,
-) {
+fn collect(samples: &mut Samples, source: usize, naming: Naming, descriptor: &Descriptor, points: &[Point]) {
     let seed = naming.seed(descriptor);
     let (mut attributes, mut labels) = (Vec::new(), String::new());
     for point in points {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pdata::{Batch, Metric, Process, Resource, Scope, SeedLabel};
+use pdata::{Batch, Metric, OwnAttributes, Process, Resource, Scope, SeedLabel};
 
 use super::*;
 
@@ -32,8 +32,13 @@ fn calls(number: NumberKind) -> Descriptor {
 }
 
 fn of_process(pid: u32, comm: &str, own: Vec<Attribute>, bits: u64) -> Point {
-    let process = Process { pid, start_boottime: 0, comm: comm.into(), uid: 0, cgroup: None };
-    Point { attributes: Arc::new(Attributes::of_process(Arc::new(process), own)), start: 1, time: 1, bits }
+    let process = Process { pid, start_boottime: 0, comm: comm.into(), uid: 0, cgroup: None, is_agent: false };
+    Point {
+        attributes: Arc::new(Attributes::of_process(Arc::new(process), OwnAttributes::new(own))),
+        start: 1,
+        time: 1,
+        bits,
+    }
 }
 
 fn syscall(name: &'static str) -> Attribute {

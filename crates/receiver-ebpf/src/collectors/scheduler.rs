@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use component::{ReceiverFactory, Stability};
-use pdata::{Attribute, AttributeValue, Attributes, Metric, Point, Process};
+use pdata::{Attribute, AttributeValue, Attributes, Metric, OwnAttributes, Point, Process};
 
 use super::{Collector, Reader};
 use crate::catalog::{self, CONTEXT_SWITCH_TYPE};
@@ -52,8 +52,16 @@ impl SchedulerCounters {
 #[derive(Default)]
 struct Scheduler {
     admission: Admission,
+    kinds: Kinds,
     /// By slot.
     streams: Vec<Stream>,
+}
+
+/// What one process has gathered.
+struct Total {
+    slot: u32,
+    generation: u32,
+    counters: SchedulerCounters,
 }
 
 /// What is remembered of the process in one slot.
@@ -79,26 +87,26 @@ impl Reader for Scheduler {
         // Counters before the running tasks: one that leaves its CPU in between is counted short, for
         // this read only; the other way round it would be counted twice.
         let slots = source.kernel.processes.len();
-        let mut totals: Vec<(u32, SchedulerCounters)> = Vec::new();
-        for (slot, _) in source.processes.iter() {
-            totals.push((slot, sum(source, slots, slot)));
+        let mut totals: Vec<Total> = Vec::new();
+        for (slot, entry) in source.processes.iter() {
+            totals.push(Total { slot, generation: entry.generation, counters: sum(source, slots, slot) });
         }
         let overflow = sum(source, slots, OVERFLOW_SLOT);
         add_running(source, &mut totals);
-        for (slot, total) in totals {
-            self.read_process(source, slot, total, &mut metrics);
+        for total in &totals {
+            self.read_process(source, total, &mut metrics);
         }
         if overflow.switches() > 0 {
-            let own = vec![(Attributes::OVERFLOW, AttributeValue::Bool(true))];
-            push(&mut metrics, &Sets::new(None, &own), source.started, source.time, &overflow, &overflow);
+            push(&mut metrics, &Sets::of_overflow(), source.started, source.time, &overflow, &overflow);
         }
         metrics
     }
 }
 
 impl Scheduler {
-    fn read_process(&mut self, source: &Source<'_>, slot: u32, total: SchedulerCounters, metrics: &mut [Metric]) {
-        let Some((_, entry)) = source.processes.entry(slot) else { return };
+    fn read_process(&mut self, source: &mut Source<'_>, total: &Total, metrics: &mut [Metric]) {
+        let Total { slot, generation, counters: total } = *total;
+        let Some(entry) = source.processes.present(&source.kernel.processes, slot, generation) else { return };
         if self.streams.len() <= slot as usize {
             self.streams.resize_with(slot as usize + 1, Stream::default);
         }
@@ -123,7 +131,7 @@ impl Scheduler {
         let process = &entry.process;
         let stale = stream.sets.as_ref().is_none_or(|sets| !same(&sets.process, process));
         if stale {
-            stream.sets = Some(Sets::new(process.clone(), &[]));
+            stream.sets = Some(Sets::of_process(process, &self.kinds));
         }
         let interval = total.since(&stream.exported);
         stream.exported = total;
@@ -134,17 +142,52 @@ impl Scheduler {
 }
 
 impl Sets {
-    fn new(process: Option<Arc<Process>>, own: &[Attribute]) -> Self {
-        let set = |more: Option<&'static str>| {
-            let mut attributes = own.to_vec();
-            attributes.extend(more.map(|kind| (CONTEXT_SWITCH_TYPE, AttributeValue::Static(kind))));
-            Arc::new(match &process {
-                Some(process) => Attributes::of_process(process.clone(), attributes),
-                None => Attributes::new(attributes),
-            })
+    fn of_process(process: &Option<Arc<Process>>, kinds: &Kinds) -> Self {
+        let set = |own: &OwnAttributes| {
+            let process = process.clone();
+            Arc::new(
+                process.map_or_else(|| Attributes::new(vec![]), |process| Attributes::of_process(process, own.clone())),
+            )
         };
-        Self { plain: set(None), voluntary: set(Some("voluntary")), involuntary: set(Some("involuntary")), process }
+        Self {
+            process: process.clone(),
+            plain: set(&kinds.plain),
+            voluntary: set(&kinds.voluntary),
+            involuntary: set(&kinds.involuntary),
+        }
     }
+
+    fn of_overflow() -> Self {
+        let set = |kind: Option<&'static str>| {
+            let mut own = vec![(Attributes::OVERFLOW, AttributeValue::Bool(true))];
+            own.extend(kind.map(switch_type));
+            Arc::new(Attributes::new(own))
+        };
+        Self {
+            process: None,
+            plain: set(None),
+            voluntary: set(Some("voluntary")),
+            involuntary: set(Some("involuntary")),
+        }
+    }
+}
+
+/// What the sets of all processes share.
+struct Kinds {
+    plain: OwnAttributes,
+    voluntary: OwnAttributes,
+    involuntary: OwnAttributes,
+}
+
+impl Default for Kinds {
+    fn default() -> Self {
+        let own = |kind: Option<&'static str>| OwnAttributes::new(kind.map(switch_type).into_iter().collect());
+        Self { plain: own(None), voluntary: own(Some("voluntary")), involuntary: own(Some("involuntary")) }
+    }
+}
+
+fn switch_type(kind: &'static str) -> Attribute {
+    (CONTEXT_SWITCH_TYPE, AttributeValue::Static(kind))
 }
 
 fn same(a: &Option<Arc<Process>>, b: &Option<Arc<Process>>) -> bool {
@@ -156,7 +199,7 @@ fn same(a: &Option<Arc<Process>>, b: &Option<Arc<Process>>) -> bool {
 }
 
 /// Adds what tasks that are on a CPU have gathered since their last switch.
-fn add_running(source: &mut Source<'_>, totals: &mut [(u32, SchedulerCounters)]) {
+fn add_running(source: &mut Source<'_>, totals: &mut [Total]) {
     let running = match source.kernel.running() {
         Ok(running) => running,
         Err(error) => {
@@ -166,9 +209,9 @@ fn add_running(source: &mut Source<'_>, totals: &mut [(u32, SchedulerCounters)])
     };
     for record in running {
         let (slot, generation) = owner(record.identity);
-        let position = totals.binary_search_by_key(&slot, |(slot, _)| *slot);
-        if let (Ok(position), Some(_)) = (position, source.processes.get(slot, generation)) {
-            let total = &mut totals[position].1;
+        let total = totals.binary_search_by_key(&(slot, generation), |total| (total.slot, total.generation));
+        if let Ok(position) = total {
+            let total = &mut totals[position].counters;
             total.runtime += record.runtime;
             total.run_delay += record.run_delay;
             total.migrations += record.migrations;

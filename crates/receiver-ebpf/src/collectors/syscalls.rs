@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use component::{ReceiverFactory, Stability};
-use pdata::{AttributeValue, Attributes, Metric, Point, UnixNanos};
+use pdata::{AttributeValue, Attributes, Metric, OwnAttributes, Point, UnixNanos};
 
 use super::{Collector, Reader};
 use crate::catalog;
 use crate::extension::EXTENSION;
 use crate::host::{Admission, Cells, Source, sum};
-use crate::kernel::{CELL_INDICES, Cell, Hook, OTHER_SYSCALL};
+use crate::kernel::{CELL_INDICES, Cell, Hook, Kernel, OTHER_SYSCALL};
 use crate::receiver::configure;
 
 pub(crate) static COLLECTOR: Collector = Collector {
@@ -34,6 +34,7 @@ pub(crate) static COLLECTOR: Collector = Collector {
 struct Syscalls {
     admission: Admission,
     cells: Cells,
+    names: Names,
     /// Overflow streams by number, made when first needed.
     overflow: Vec<Option<Arc<Attributes>>>,
     /// Points of the last read: how much room the next one needs.
@@ -43,11 +44,12 @@ struct Syscalls {
 impl Reader for Syscalls {
     fn read(&mut self, source: &mut Source<'_>) -> Vec<Metric> {
         let mut points = Points::with_room(self.expected, source.time);
-        let (processes, reader) = (source.processes, source.reader);
-        let admission = &mut self.admission;
+        let Source { kernel, processes, stripes, reader, .. } = source;
+        let (kernel, reader): (&Kernel, u64) = (kernel, *reader);
+        let (admission, names) = (&mut self.admission, &mut self.names);
         let every = 0..CELL_INDICES;
-        self.cells.for_each(source.kernel, source.stripes, &every, |(slot, generation), number, total, stream| {
-            let Some(entry) = processes.get(slot, generation) else { return };
+        self.cells.for_each(kernel, *stripes, &every, |(slot, generation), number, total, stream| {
+            let Some(entry) = processes.present(&kernel.processes, slot, generation) else { return };
             if entry.delivered & reader != 0 {
                 stream.attributes = None;
                 return;
@@ -60,7 +62,7 @@ impl Reader for Syscalls {
             let stale =
                 stream.attributes.as_ref().and_then(|set| set.process()).is_none_or(|of| !Arc::ptr_eq(of, process));
             if stale {
-                stream.attributes = Some(Arc::new(Attributes::of_process(process.clone(), vec![named(number)])));
+                stream.attributes = Some(Arc::new(Attributes::of_process(process.clone(), names.of(number))));
             }
             if let Some(attributes) = &stream.attributes {
                 points.push(attributes, entry.start, total);
@@ -85,6 +87,18 @@ impl Syscalls {
                 points.push(attributes, source.started, total);
             }
         }
+    }
+}
+
+/// The attribute that names a syscall, made once per number and shared by all processes.
+#[derive(Default)]
+struct Names(Vec<Option<OwnAttributes>>);
+
+impl Names {
+    fn of(&mut self, number: u32) -> OwnAttributes {
+        self.0.resize(CELL_INDICES as usize, None);
+        let index = (number as usize).min(self.0.len() - 1);
+        self.0[index].get_or_insert_with(|| OwnAttributes::new(vec![named(number)])).clone()
     }
 }
 

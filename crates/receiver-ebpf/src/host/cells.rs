@@ -35,11 +35,18 @@ pub(crate) struct CellStream {
     second: bool,
 }
 
-/// The cells that one reader follows.
+/// The cells that one reader follows. Most cells are free most of the time, so
+/// streams stand densely and cells hold a position.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
-    streams: Vec<Option<Box<CellStream>>>,
+    /// By cell: position in `streams`, or `UNUSED`.
+    positions: Vec<u32>,
+    streams: Vec<CellStream>,
+    /// Positions in `streams` that have no cell.
+    free: Vec<u32>,
 }
+
+const UNUSED: u32 = u32::MAX;
 
 impl Cells {
     /// Calls `visit` with slot, generation, index, totals and stream of every cell in use with an index in `indices`.
@@ -52,52 +59,76 @@ impl Cells {
     ) {
         // All twins are known before the first total is taken: the last read of a process has no second try.
         self.follow(kernel, indices);
-        for cell in 0..self.streams.len() {
-            if self.streams[cell].as_ref().is_none_or(|stream| stream.second) {
+        for cell in 0..self.positions.len() {
+            if self.stream(cell).is_none_or(|stream| stream.second) {
                 continue;
             }
             let totals = self.totals(kernel, stripes, cell);
-            if let Some(stream) = &mut self.streams[cell] {
+            if let Some(stream) = self.stream_mut(cell) {
                 visit(owner(stream.key), index_of(stream.key), totals, stream);
             }
         }
     }
 
+    fn stream(&self, cell: usize) -> Option<&CellStream> {
+        self.streams.get(*self.positions.get(cell)? as usize)
+    }
+
+    fn stream_mut(&mut self, cell: usize) -> Option<&mut CellStream> {
+        self.streams.get_mut(*self.positions.get(cell)? as usize)
+    }
+
     /// Begins and ends streams as the keys in the table came and went.
     fn follow(&mut self, kernel: &Kernel, indices: &Range<u32>) {
         let ways = BUCKET_WAYS as usize;
-        self.streams.resize_with(kernel.keys.len() * ways, || None);
-        for cell in 0..self.streams.len() {
+        self.positions.resize(kernel.keys.len() * ways, UNUSED);
+        for cell in 0..self.positions.len() {
             let key = kernel.keys.at(cell / ways, cell % ways * 8).load(Ordering::Acquire);
-            if key == 0 || !indices.contains(&index_of(key)) {
-                self.streams[cell] = None;
-            } else if self.streams[cell].as_ref().is_none_or(|stream| stream.key != key) {
+            let held = self.stream(cell).map_or(0, |stream| stream.key);
+            if key == held {
+                continue;
+            }
+            if held != 0 {
+                self.end(cell);
+            }
+            if key != 0 && indices.contains(&index_of(key)) {
                 self.begin(kernel, cell, key);
             }
         }
     }
 
+    fn end(&mut self, cell: usize) {
+        let position = std::mem::replace(&mut self.positions[cell], UNUSED);
+        self.streams[position as usize] = CellStream::default();
+        self.free.push(position);
+    }
+
     /// Starts to follow `cell`; where its key is followed in another cell already, as a part of that one.
     fn begin(&mut self, kernel: &Kernel, cell: usize, key: u64) {
-        let first = candidates(key, kernel.keys.len()).find(|other| {
-            *other != cell
-                && self.streams[*other].as_ref().is_some_and(|stream| stream.key == key && stream.twin.is_none())
-        });
-        if let Some(first) = first.and_then(|first| self.streams[first].as_mut()) {
+        let last = |stream: &CellStream| stream.key == key && stream.twin.is_none();
+        let first = candidates(key, kernel.keys.len()).find(|other| self.stream(*other).is_some_and(last));
+        if let Some(first) = first.and_then(|first| self.stream_mut(first)) {
             first.twin = u32::try_from(cell).ok();
         }
-        self.streams[cell] = Some(Box::new(CellStream { key, second: first.is_some(), ..CellStream::default() }));
+        let stream = CellStream { key, second: first.is_some(), ..CellStream::default() };
+        let position = self.free.pop().unwrap_or_else(|| {
+            self.streams.push(CellStream::default());
+            // There are fewer streams than cells, and those are numbered by u32 in the kernel.
+            u32::try_from(self.streams.len() - 1).unwrap_or(UNUSED)
+        });
+        self.streams[position as usize] = stream;
+        self.positions[cell] = position;
     }
 
     /// Sum over all stripes of `cell` and of its twins.
     fn totals(&self, kernel: &Kernel, stripes: usize, cell: usize) -> Cell {
         let mut totals = sum(kernel, stripes, CELL_INDICES as usize + cell);
-        let mut next = self.streams[cell].as_ref().and_then(|stream| stream.twin);
+        let mut next = self.stream(cell).and_then(|stream| stream.twin);
         // A key stands in 16 ways at most.
         for _ in 0..2 * BUCKET_WAYS {
             let Some(twin) = next else { break };
             add(&mut totals, &sum(kernel, stripes, CELL_INDICES as usize + twin as usize));
-            next = self.streams[twin as usize].as_ref().and_then(|stream| stream.twin);
+            next = self.stream(twin as usize).and_then(|stream| stream.twin);
         }
         totals
     }
@@ -119,7 +150,7 @@ fn add(totals: &mut Cell, part: &Cell) {
     totals.errors += part.errors;
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low 12 bits")]
+/// The low 12 bits.
 fn index_of(key: u64) -> u32 {
     (key & 0xfff) as u32
 }
@@ -128,7 +159,7 @@ fn index_of(key: u64) -> u32 {
 fn candidates(key: u64, buckets: usize) -> impl Iterator<Item = usize> {
     let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mask = buckets - 1;
-    #[expect(clippy::cast_possible_truncation, reason = "the kernel side cuts to 32 bits too")]
+    // The kernel side cuts the shifted hash to 32 bits too.
     let bucket = move |shift: u32| ((hash >> shift) as u32) as usize & mask;
     let ways = BUCKET_WAYS as usize;
     [bucket(40), bucket(16)].into_iter().flat_map(move |bucket| (0..ways).map(move |way| bucket * ways + way))

@@ -100,7 +100,6 @@ fn clear_cells(kernel: &Kernel, stripes: usize, due: &[(u32, u32)]) {
 }
 
 /// Slot and generation of a key.
-#[expect(clippy::cast_possible_truncation, reason = "masked to 20 bits, and shifted to 32")]
 pub(crate) fn owner(key: u64) -> (u32, u32) {
     (((key >> IDENTITY_SLOT_SHIFT) & IDENTITY_SLOT_MASK) as u32, (key >> IDENTITY_GENERATION_SHIFT) as u32)
 }

@@ -22,9 +22,12 @@ pub(crate) use ledger::{Ledger, Totals};
 pub(crate) use lifecycle::owner;
 pub(crate) use processes::ProcessEntry;
 pub(crate) use running::{Admission, ReaderId, Running, Source};
-pub(crate) use sizing::MOST_PROCESSES;
+pub(crate) use sizing::{MOST_PROCESSES, Sizing};
 
-use crate::collectors::Collector;
+use clock::Clock;
+use pdata::Metric;
+
+use crate::collectors::{Collector, Reader};
 use crate::kernel::LoadError;
 
 /// The `ebpf` extension's settings.
@@ -32,8 +35,7 @@ use crate::kernel::LoadError;
 pub(crate) struct HostConfig {
     pub(crate) btf_path: Option<PathBuf>,
     pub(crate) pin_path: PathBuf,
-    pub(crate) max_processes: u32,
-    pub(crate) max_map_memory: u64,
+    pub(crate) sizing: Sizing,
 }
 
 /// The shared host in the state that it is in.
@@ -42,9 +44,15 @@ pub(crate) struct Host {
 }
 
 enum State {
-    Planned { config: HostConfig, readers: Vec<&'static Collector>, resolve_cgroups: bool },
+    Planned {
+        config: HostConfig,
+        readers: Vec<&'static Collector>,
+        resolve_cgroups: bool,
+    },
     Running(Box<Running>),
-    Failed,
+    /// Nothing could be loaded; the sub-collectors that were wanted say so.
+    Failed(Vec<&'static Collector>),
+    Stopped,
 }
 
 impl Host {
@@ -60,7 +68,7 @@ impl Host {
                 ReaderId(readers.len() - 1)
             }
             // The runtime prepares after the last build.
-            State::Running(_) | State::Failed => ReaderId(usize::MAX),
+            State::Running(_) | State::Failed(_) | State::Stopped => ReaderId(usize::MAX),
         }
     }
 
@@ -82,27 +90,32 @@ impl Host {
             Ok(running) => *state = State::Running(Box::new(running)),
             Err(error @ LoadError::Locked { .. }) => return Err(error),
             Err(error) => {
-                for collector in collectors_of(readers) {
+                let collectors = collectors_of(readers);
+                for collector in &collectors {
                     warn_disabled(collector, &error);
                 }
-                *state = State::Failed;
+                *state = State::Failed(collectors);
             }
         }
-        crate::kernel::trim_memory();
+        crate::kernel::release_memory();
         Ok(())
     }
 
-    /// Runs `read` on the running host, or says that there is none.
-    pub(crate) fn with_running<T>(&self, read: impl FnOnce(&mut Running) -> T) -> Option<T> {
+    /// One read by the receiver `id`: its metrics now, and the host's own with those of the first receiver.
+    pub(crate) fn read(&self, id: ReaderId, reader: &mut dyn Reader) -> Vec<Metric> {
         match &mut *self.lock() {
-            State::Running(running) => Some(read(running)),
-            State::Planned { .. } | State::Failed => None,
+            State::Running(running) => running.read(id, reader),
+            State::Failed(collectors) if id == ReaderId(0) => {
+                let failed: Vec<_> = collectors.iter().map(|collector| collector.name).collect();
+                vec![own_metrics::attached(collectors, &failed, Clock::anchored().now())]
+            }
+            State::Planned { .. } | State::Failed(_) | State::Stopped => Vec::new(),
         }
     }
 
     /// Detaches the programs and removes the pins.
     pub(crate) fn stop(&self) {
-        *self.lock() = State::Failed;
+        *self.lock() = State::Stopped;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -20,16 +20,12 @@ pub(super) fn read(
     time: UnixNanos,
 ) -> Vec<Metric> {
     let point = |own, start, bits| Point { attributes: Arc::new(Attributes::new(own)), start, time, bits };
-    let attached = collectors.iter().map(|collector| {
-        let up = u64::from(!failed.contains(&collector.name));
-        point(vec![("ebpf.sub_collector", AttributeValue::Static(collector.name))], time, up)
-    });
     let losses = LOSS_REASONS.iter().enumerate().map(|(index, reason)| {
         let count = kernel.control.at(0, offset_of!(Control, loss) + index * 8).load(Ordering::Relaxed);
         point(vec![("reason", AttributeValue::Static(reason))], started, count)
     });
     vec![
-        Metric { descriptor: catalog::ATTACHED.clone(), points: attached.collect() },
+        attached(collectors, failed, time),
         Metric { descriptor: catalog::LOSS.clone(), points: losses.collect() },
         Metric {
             descriptor: catalog::MAP_MEMORY.clone(),
@@ -37,4 +33,14 @@ pub(super) fn read(
         },
         Metric { descriptor: catalog::FREE_SLOTS.clone(), points: vec![point(vec![], time, lifecycle::free(kernel))] },
     ]
+}
+
+/// Which of `collectors` are attached: all but the `failed`.
+pub(super) fn attached(collectors: &[&'static Collector], failed: &[&'static str], time: UnixNanos) -> Metric {
+    let points = collectors.iter().map(|collector| {
+        let own = vec![("ebpf.sub_collector", AttributeValue::Static(collector.name))];
+        let bits = u64::from(!failed.contains(&collector.name));
+        Point { attributes: Arc::new(Attributes::new(own)), start: time, time, bits }
+    });
+    Metric { descriptor: catalog::ATTACHED.clone(), points: points.collect() }
 }

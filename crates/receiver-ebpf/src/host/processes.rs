@@ -1,5 +1,6 @@
 //! The table of processes: slot by slot, what the kernel wrote, as user space knows it.
 
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -7,7 +8,7 @@ use pdata::{Process, UnixNanos};
 
 use super::cgroups::Cgroups;
 use super::clock::Clock;
-use crate::kernel::{Kernel, Mapped, ProcessRow};
+use crate::kernel::{Control, Kernel, Mapped, ProcessRow};
 
 /// One slot.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct ProcessEntry {
     pub(crate) generation: u32,
     /// A number of its own for every process and name; 0 is none.
     pub(crate) epoch: u64,
+    /// A number of its own for every set of facts that a filter may judge by; 0 is none.
+    pub(crate) facts: u64,
     /// When streams under this name begin.
     pub(crate) start: UnixNanos,
     /// CLOCK_MONOTONIC ns after which nothing is counted here; 0 while it lives.
@@ -33,23 +36,33 @@ pub(crate) struct Processes {
     next_epoch: u64,
     refreshed: UnixNanos,
     cgroups: Option<Cgroups>,
+    /// Our own tgid, as the kernel counts.
+    agent: u64,
 }
 
 impl Processes {
     pub(crate) fn new(resolve_cgroups: bool) -> Self {
         let cgroups = resolve_cgroups.then(Cgroups::of_this_machine);
-        Self { entries: Vec::new(), next_epoch: 1, refreshed: 0, cgroups }
+        Self { entries: Vec::new(), next_epoch: 1, refreshed: 0, cgroups, agent: 0 }
     }
 
-    /// The process in `slot`, if `generation` is its present life.
+    /// The process in `slot`, if `generation` is its present life, as of the last refresh.
     pub(crate) fn get(&self, slot: u32, generation: u32) -> Option<&ProcessEntry> {
         self.entries.get(slot as usize).filter(|entry| entry.generation == generation && entry.process.is_some())
     }
 
-    /// The process in `slot`, whichever life of it that is.
-    pub(crate) fn entry(&self, slot: u32) -> Option<(u32, &ProcessEntry)> {
-        let entry = self.entries.get(slot as usize).filter(|entry| entry.process.is_some())?;
-        Some((slot, entry))
+    /// The process in `slot` in its life `generation`, under the name that it has now; to be asked
+    /// **after** its counters were read.
+    ///
+    /// What it counted since it changed its name must not go to the old one. The other way
+    /// round, what it counted before and was not read yet goes to the new one, see `Ledger`.
+    pub(crate) fn present(&mut self, rows: &Mapped<ProcessRow>, slot: u32, generation: u32) -> Option<&ProcessEntry> {
+        self.get(slot, generation)?;
+        let index = slot as usize;
+        if sequence(rows, index) != self.entries[index].comm_sequence {
+            self.rename(index, rows, None);
+        }
+        self.get(slot, generation)
     }
 
     /// Every slot in use, with its number, in ascending order.
@@ -70,8 +83,9 @@ impl Processes {
 
     /// Takes over what the kernel wrote since the last time: births, names, exits.
     pub(crate) fn refresh(&mut self, kernel: &Kernel, clock: Clock) {
+        self.agent = kernel.control.at(0, offset_of!(Control, agent)).load(Ordering::Acquire);
         // Slots are handed out from the ring in order, so none beyond the head was ever used.
-        let used = kernel.control.at(0, 0).load(Ordering::Acquire) + 1;
+        let used = kernel.control.at(0, offset_of!(Control, free_head)).load(Ordering::Acquire) + 1;
         let used = usize::try_from(used).unwrap_or(usize::MAX).min(kernel.processes.len());
         self.entries.resize_with(used.max(self.entries.len()), ProcessEntry::default);
         for slot in 1..self.entries.len() {
@@ -86,34 +100,47 @@ impl Processes {
             return;
         }
         let entry = &mut self.entries[slot];
-        let newborn = entry.process.is_none() || entry.generation != row.generation;
-        if newborn || entry.comm_sequence != row.comm_sequence {
-            let Some(row) = settled(rows, slot) else { return };
-            let comm = name(&row);
-            if newborn || entry.process.as_ref().is_some_and(|process| *process.comm != *comm) {
-                let cgroup = self.cgroups.as_mut().and_then(|cgroups| cgroups.path(row.cgroup));
-                let start = if newborn { clock.unix(row.born) } else { self.refreshed };
-                *entry = ProcessEntry {
-                    process: Some(Arc::new(Process {
-                        pid: row.tgid,
-                        start_boottime: row.start_boottime,
-                        comm: comm.into(),
-                        uid: row.uid,
-                        cgroup,
-                    })),
-                    generation: row.generation,
-                    epoch: self.next_epoch,
-                    start,
-                    exited: 0,
-                    delivered: 0,
-                    comm_sequence: row.comm_sequence,
-                };
-                self.next_epoch += 1;
-            }
-            entry.comm_sequence = row.comm_sequence;
+        if entry.process.is_none() || entry.generation != row.generation {
+            *entry = ProcessEntry { generation: row.generation, ..ProcessEntry::default() };
+            self.rename(slot, rows, Some(clock.unix(row.born)));
+        } else if entry.comm_sequence != row.comm_sequence {
+            self.rename(slot, rows, None);
         }
-        entry.exited = row.exited;
+        // Read before the counters of this read, so that those of a process that has exited are final.
+        self.entries[slot].exited = row.exited;
     }
+
+    /// Takes over name and facts of the process in `slot`, which was born at `born` or changed its name since the last read.
+    fn rename(&mut self, slot: usize, rows: &Mapped<ProcessRow>, born: Option<UnixNanos>) {
+        let Some(row) = settled(rows, slot) else { return };
+        let cgroup = self.cgroups.as_mut().and_then(|cgroups| cgroups.path(row.cgroup));
+        let process = Process {
+            pid: row.tgid,
+            start_boottime: row.start_boottime,
+            comm: name(&row).into(),
+            uid: row.uid,
+            cgroup,
+            is_agent: u64::from(row.tgid) == self.agent,
+        };
+        let entry = &mut self.entries[slot];
+        let known = entry.process.as_deref();
+        if known.is_none_or(|known| known.comm != process.comm) {
+            entry.epoch = self.next_epoch;
+            entry.start = born.unwrap_or(self.refreshed);
+        }
+        if known != Some(&process) {
+            entry.facts = self.next_epoch;
+            entry.process = Some(Arc::new(process));
+        }
+        entry.comm_sequence = row.comm_sequence;
+        self.next_epoch += 1;
+    }
+}
+
+/// The number of the present name; it shares its word with the first letters.
+fn sequence(rows: &Mapped<ProcessRow>, slot: usize) -> u32 {
+    let word = rows.at(slot, offset_of!(ProcessRow, comm_sequence)).load(Ordering::Acquire).to_ne_bytes();
+    u32::from_ne_bytes([word[0], word[1], word[2], word[3]])
 }
 
 /// The row in a moment in which nobody writes its name; `None` if that moment does not come soon.

@@ -32,7 +32,7 @@ pub(crate) struct Running {
 /// What a [`Reader`] reads from, for the time of one read.
 pub(crate) struct Source<'a> {
     pub(crate) kernel: &'a mut Kernel,
-    pub(crate) processes: &'a Processes,
+    pub(crate) processes: &'a mut Processes,
     /// Copies of every counter.
     pub(crate) stripes: usize,
     /// The reader's bit in [`ProcessEntry::delivered`](super::ProcessEntry).
@@ -50,7 +50,7 @@ impl Running {
         readers: &[&'static Collector],
         resolve_cgroups: bool,
     ) -> Result<Self, LoadError> {
-        let sizing = sizing(config)?;
+        let sizing = config.sizing;
         let collectors = collectors_of(readers);
         let mut kernel = kernel::load(&options(config, sizing, &collectors))?;
         lifecycle::open(&kernel);
@@ -69,7 +69,7 @@ impl Running {
         }
         tracing::info!(
             map_bytes = kernel.map_bytes(),
-            max_processes = config.max_processes,
+            max_processes = sizing.slots - 1,
             stripes = sizing.stripes,
             pinned_at = kernel.pinned_at().map(|path| path.display().to_string()),
             "ebpf: maps ready"
@@ -90,7 +90,7 @@ impl Running {
         if !self.failed.contains(&collector.name) {
             let mut source = Source {
                 kernel: &mut self.kernel,
-                processes: &self.processes,
+                processes: &mut self.processes,
                 stripes: self.stripes,
                 reader: bit,
                 started: self.started,
@@ -116,14 +116,6 @@ impl Running {
     }
 }
 
-fn sizing(config: &HostConfig) -> Result<Sizing, LoadError> {
-    let cpus = kernel::possible_cpus();
-    Sizing::new(config.max_processes, cpus, config.max_map_memory).map_err(|needed| LoadError::Other {
-        what: format!("extensions::ebpf::max_map_memory is {} bytes", config.max_map_memory),
-        reason: format!("max_processes {} needs {needed}; raise the one or lower the other", config.max_processes),
-    })
-}
-
 fn options(config: &HostConfig, sizing: Sizing, collectors: &[&'static Collector]) -> Options {
     let wanted = |name: &str| collectors.iter().any(|collector| collector.name == name);
     Options {
@@ -138,11 +130,11 @@ fn options(config: &HostConfig, sizing: Sizing, collectors: &[&'static Collector
     }
 }
 
-/// Which processes one receiver need not export: judged once per process and name.
+/// Which processes one receiver need not export: judged once per process and change of its facts.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     predicate: Option<Arc<Predicate>>,
-    /// By slot: the epoch that was judged, and the verdict.
+    /// By slot: the facts that were judged, and the verdict.
     verdicts: Vec<(u64, bool)>,
 }
 
@@ -159,8 +151,8 @@ impl Admission {
         if self.verdicts.len() <= slot {
             self.verdicts.resize(slot + 1, (0, false));
         }
-        if self.verdicts[slot].0 != entry.epoch {
-            self.verdicts[slot] = (entry.epoch, predicate.admits(process));
+        if self.verdicts[slot].0 != entry.facts {
+            self.verdicts[slot] = (entry.facts, predicate.admits(process));
         }
         self.verdicts[slot].1
     }

@@ -28,8 +28,8 @@ impl Sizing {
     /// The sizes for `max_processes` on `cpus` possible CPUs within `limit` bytes; stripes are given up first.
     ///
     /// # Errors
-    /// The bytes that would be needed, where even one stripe is too large.
-    pub(crate) fn new(max_processes: u32, cpus: u32, limit: u64) -> Result<Self, u64> {
+    /// The smallest sizes and the bytes that they need, where even one stripe is too large.
+    pub(crate) fn new(max_processes: u32, cpus: u32, limit: u64) -> Result<Self, (Self, u64)> {
         let buckets = (max_processes * CELLS_PER_PROCESS / BUCKET_WAYS).next_power_of_two();
         let mut sizing = Self {
             stripes: cpus.next_power_of_two(),
@@ -42,7 +42,7 @@ impl Sizing {
             sizing.stripes /= 2;
         }
         sizing.stripes_shared = sizing.stripes < cpus;
-        if sizing.bytes() > limit { Err(sizing.bytes()) } else { Ok(sizing) }
+        if sizing.bytes() > limit { Err((sizing, sizing.bytes())) } else { Ok(sizing) }
     }
 
     /// Memory of all arrays, in bytes, up to a page each.
@@ -82,6 +82,6 @@ mod tests {
 
     #[test]
     fn a_limit_that_cannot_hold_says_what_is_needed() {
-        assert!(Sizing::new(10_240, 2, MIB).unwrap_err() > MIB);
+        assert!(Sizing::new(10_240, 2, MIB).unwrap_err().1 > MIB);
     }
 }

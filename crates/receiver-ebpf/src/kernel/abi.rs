@@ -1,4 +1,4 @@
-//! Mirror of `ebpf/abi.h`; a test compares every size and offset with the object's own BTF.
+//! Mirror of `ebpf/abi.h`; a test has clang compare every offset and size.
 
 use std::sync::atomic::AtomicU64;
 
@@ -27,7 +27,7 @@ macro_rules! entries {
         pub(crate) struct $name { $(pub(crate) $field: $type,)* }
 
         impl $name {
-            /// Name and offset of each field, for the comparison with BTF.
+            /// Name and offset of each field, for the comparison.
             #[cfg(test)]
             pub(crate) const FIELDS: &[(&str, usize)] = &[$((stringify!($field), std::mem::offset_of!($name, $field)),)*];
         }
@@ -60,6 +60,7 @@ entries! {
         free_head: u64,
         free_tail: u64,
         loss: [u64; 8],
+        agent: u64,
     }
 
     /// Eight keys that hash alike, see `struct bucket`.
@@ -101,3 +102,68 @@ entries! {
 unsafe impl Entry for u64 {}
 
 const _: () = assert!(align_of::<AtomicU64>() == align_of::<u64>());
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// C that compiles only where `structure` is as its mirror says.
+    fn assertions<T>(structure: &str, fields: &[(&str, usize)]) -> String {
+        let size = size_of::<T>();
+        let mut text = format!("_Static_assert(sizeof(struct {structure}) == {size}, \"size\");\n");
+        for (field, offset) in fields {
+            let place = format!("__builtin_offsetof(struct {structure}, {field})");
+            let _ = writeln!(text, "_Static_assert({place} == {offset}, \"{structure}.{field}\");");
+        }
+        text
+    }
+
+    fn compiles(assertions: &str) -> bool {
+        use std::io::Write as _;
+        let ebpf = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ebpf");
+        let mut clang = Command::new(env!("TFO_CLANG"))
+            .args(["-target", "bpf", "-fsyntax-only", "-I", ebpf, "-x", "c", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let text = format!("#include \"kernel_types.h\"\n#include \"abi.h\"\n{assertions}");
+        clang.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        clang.wait().unwrap().success()
+    }
+
+    #[test]
+    fn every_mirror_has_the_header_s_offsets_and_size() {
+        let all = [
+            assertions::<ProcessRow>("process_row", ProcessRow::FIELDS),
+            assertions::<Control>("control", Control::FIELDS),
+            assertions::<Bucket>("bucket", Bucket::FIELDS),
+            assertions::<Cell>("cell", Cell::FIELDS),
+            assertions::<SchedulerCounters>("scheduler_counters", SchedulerCounters::FIELDS),
+            assertions::<SlotCounters>("slot_counters", SlotCounters::FIELDS),
+            assertions::<RunningRecord>("running_record", RunningRecord::FIELDS),
+        ];
+        assert!(compiles(&all.concat()), "{}", all.concat());
+        assert!(!compiles(&assertions::<Cell>("cell", &[("errors", 0)])), "a wrong offset is found");
+    }
+
+    #[test]
+    fn constants_are_the_header_s() {
+        let constants = [
+            ("OVERFLOW_SLOT", u64::from(OVERFLOW_SLOT)),
+            ("CELL_INDICES", u64::from(CELL_INDICES)),
+            ("OTHER_SYSCALL", u64::from(OTHER_SYSCALL)),
+            ("BUCKET_WAYS", u64::from(BUCKET_WAYS)),
+            ("IDENTITY_SLOT_SHIFT", u64::from(IDENTITY_SLOT_SHIFT)),
+            ("IDENTITY_GENERATION_SHIFT", u64::from(IDENTITY_GENERATION_SHIFT)),
+            ("IDENTITY_SLOT_MASK", IDENTITY_SLOT_MASK),
+            ("LOSS_REASONS", LOSS_REASONS.len() as u64),
+        ];
+        let text: String =
+            constants.map(|(name, value)| format!("_Static_assert({name} == {value}, \"{name}\");\n")).concat();
+        assert!(compiles(&text));
+    }
+}

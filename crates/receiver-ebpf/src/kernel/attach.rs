@@ -25,9 +25,7 @@ impl Kernel {
     /// Where the base itself cannot be attached.
     pub(crate) fn attach(&mut self, collectors: &[&'static [Hook]]) -> Result<Vec<Attached>, LoadError> {
         let btf = Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))?;
-        for hook in BASE {
-            self.attach_hook(hook, &btf)?;
-        }
+        self.attach_all(&BASE, &btf)?;
         for iterator in ["tfo_adopt", "tfo_running"] {
             self.iterator(iterator)?.load("task", &btf).map_err(|error| LoadError::program(iterator, &error))?;
         }
@@ -37,25 +35,41 @@ impl Kernel {
         Ok(outcomes)
     }
 
+    /// Loads all before attaching the first, so that little time passes between two attachments.
     fn attach_all(&mut self, hooks: &[Hook], btf: &Btf) -> Attached {
-        for (index, hook) in hooks.iter().enumerate() {
-            if let Err(error) = self.attach_hook(*hook, btf) {
-                for hook in &hooks[..index] {
-                    if let Ok(program) = self.tracepoint(hook.program) {
-                        let _ = program.unload();
-                    }
+        let before = self.attached.len();
+        let outcome = hooks
+            .iter()
+            .try_for_each(|hook| self.load_hook(*hook, btf))
+            .and_then(|()| hooks.iter().try_for_each(|hook| self.attach_hook(*hook)));
+        if outcome.is_err() {
+            self.attached.truncate(before);
+            for hook in hooks.iter().filter(|hook| !self.attached.contains(&hook.program)).copied().collect::<Vec<_>>()
+            {
+                if let Ok(program) = self.tracepoint(hook.program) {
+                    // It may not even be loaded, which is what is wanted.
+                    let _ = program.unload();
                 }
-                return Err(error);
             }
         }
-        Ok(())
+        outcome
     }
 
-    fn attach_hook(&mut self, hook: Hook, btf: &Btf) -> Result<(), LoadError> {
+    fn load_hook(&mut self, hook: Hook, btf: &Btf) -> Result<(), LoadError> {
+        if self.attached.contains(&hook.program) {
+            return Ok(());
+        }
         let program = self.tracepoint(hook.program)?;
-        let failed = |error| LoadError::program(hook.program, &error);
-        program.load(hook.tracepoint, btf).map_err(failed)?;
-        program.attach().map_err(failed)?;
+        program.load(hook.tracepoint, btf).map_err(|error| LoadError::program(hook.program, &error))
+    }
+
+    /// A program that several collectors need is attached once.
+    fn attach_hook(&mut self, hook: Hook) -> Result<(), LoadError> {
+        if !self.attached.contains(&hook.program) {
+            let program = self.tracepoint(hook.program)?;
+            program.attach().map_err(|error| LoadError::program(hook.program, &error))?;
+        }
+        self.attached.push(hook.program);
         Ok(())
     }
 

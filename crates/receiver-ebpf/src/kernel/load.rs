@@ -53,6 +53,8 @@ pub(crate) struct Kernel {
     pub(crate) cells: Mapped<Cell>,
     /// Programs name their maps by file descriptor until they are loaded.
     pub(super) descriptors: Vec<MapData>,
+    /// Names of the attached programs, one entry per use.
+    pub(super) attached: Vec<&'static str>,
     pins: Option<Pins>,
 }
 
@@ -103,6 +105,7 @@ pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
         keys: maps.map("tfo_keys", options.buckets)?,
         cells: maps.map("tfo_cells", options.cells * options.stripes)?,
         descriptors: maps.descriptors,
+        attached: Vec::new(),
         pins: maps.pins,
         ebpf,
     })

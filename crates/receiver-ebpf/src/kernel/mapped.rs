@@ -75,8 +75,9 @@ impl<T: Entry> Mapped<T> {
             let words = copy.as_mut_ptr().cast::<u64>();
             for word in 0..Self::WORDS {
                 let value = self.word(index * Self::WORDS + word).load(Ordering::Acquire);
-                // SAFETY: word < WORDS, so this stays within `copy`, which is aligned for u64 where T: Entry.
-                unsafe { words.add(word).write_unaligned(value) };
+                let target = words.wrapping_add(word);
+                // SAFETY: word < WORDS, so `target` is within `copy`; no alignment is needed.
+                unsafe { target.write_unaligned(value) };
             }
         }
         // SAFETY: zeroed or written, and an `Entry` is valid for every bit pattern.

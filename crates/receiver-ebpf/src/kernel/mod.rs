@@ -23,4 +23,4 @@ pub(crate) use load::{Hook, Kernel, Options, load};
 pub(crate) use mapped::Mapped;
 pub use pin::unpin_abandoned;
 pub(crate) use requirements::LoadError;
-pub(crate) use system::{monotonic_now, possible_cpus, trim as trim_memory};
+pub(crate) use system::{monotonic_now, possible_cpus, release_memory};

@@ -13,7 +13,10 @@ use aya::maps::MapData;
 use super::requirements::LoadError;
 
 /// Magic number of a bpffs, from `statfs(2)`.
-const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
+
+/// Where a bpffs is mounted by convention.
+const BPFFS: &str = "/sys/fs/bpf";
 
 /// The maps pinned in one directory, removed again when this is dropped.
 #[derive(Debug)]
@@ -85,24 +88,29 @@ pub fn unpin_abandoned(directory: &Path) -> io::Result<usize> {
     unpin(directory)
 }
 
+/// Removes nothing unless all of it is ours to remove.
 fn remove_objects(directory: &Path) -> io::Result<usize> {
-    let mut removed = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with("tfo_") {
-            return Err(io::Error::other(format!("{} was not pinned by tfo-agent", entry.path().display())));
-        }
-        fs::remove_file(entry.path())?;
-        removed += 1;
+    if !is_bpffs(directory) {
+        return Err(io::Error::other("it is not on a BPF filesystem"));
     }
-    Ok(removed)
+    let entries: Vec<fs::DirEntry> = fs::read_dir(directory)?.collect::<io::Result<_>>()?;
+    if let Some(other) = entries.iter().find(|entry| !entry.file_name().to_string_lossy().starts_with("tfo_")) {
+        return Err(io::Error::other(format!("{} was not pinned by tfo-agent", other.path().display())));
+    }
+    for entry in &entries {
+        fs::remove_file(entry.path())?;
+    }
+    Ok(entries.len())
 }
 
 fn prepare(directory: &Path) -> Result<File, NotPinned> {
     let parent = directory.ancestors().skip(1).find(|path| path.exists()).unwrap_or(Path::new("/"));
     if !is_bpffs(parent) {
-        let advice = "run: sudo mount -t bpf bpf /sys/fs/bpf";
-        return Err(NotPinned::Unable(format!("BPF filesystem not mounted at {}; {advice}", parent.display())));
+        return Err(NotPinned::Unable(if is_bpffs(Path::new(BPFFS)) {
+            format!("{} is not on a BPF filesystem; use a directory in {BPFFS}", parent.display())
+        } else {
+            format!("BPF filesystem not mounted at {}; run: sudo mount -t bpf bpf {BPFFS}", parent.display())
+        }));
     }
     let made = DirBuilder::new().mode(0o700).recursive(true).create(directory);
     let lock = made.and_then(|()| File::open(directory));
@@ -134,5 +142,5 @@ fn is_bpffs(path: &Path) -> bool {
     // SAFETY: a terminated path and room for one struct, both alive for the call.
     let status = unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) };
     // SAFETY: integers only, zeroed before and filled by a successful call.
-    status == 0 && i64::from(unsafe { stat.assume_init() }.f_type) == BPF_FS_MAGIC
+    status == 0 && unsafe { stat.assume_init() }.f_type as u64 == BPF_FS_MAGIC
 }

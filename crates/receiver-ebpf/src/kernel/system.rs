@@ -1,11 +1,16 @@
 //! The two calls of libc that the rest of the agent needs: returning memory, and the clock of the programs.
 
-/// Returns freed memory to the system: parsing the BTF of the kernel takes some 20 MB for a moment.
-pub(crate) fn trim() {
+/// Returns freed memory to the system, and has large blocks returned as soon as they are freed from here on.
+///
+/// Parsing the BTF of the kernel takes some 20 MB for a moment, a read of the maps some
+/// MB every interval. Left to itself glibc would keep the most that was ever in use.
+pub(crate) fn release_memory() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: no memory is passed; the allocator locks itself.
-    unsafe {
-        libc::malloc_trim(0);
+    {
+        // SAFETY: no memory is passed; the allocator locks itself.
+        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10) };
+        // SAFETY: as above.
+        unsafe { libc::malloc_trim(0) };
     }
 }
 

@@ -40,6 +40,11 @@ pub(super) struct Service {
 
 impl Configuration for Document {
     fn read(section: &mut Section<'_>) -> Self {
+        section.refuse(
+            "collectors",
+            "the form `collectors: ebpf:` is not accepted by this version: declare receivers, exporters and \
+             service::pipelines as pipelines/default.yaml does",
+        );
         Self {
             receivers: section.field("receivers", "where metrics come from, by id", Entries::default()),
             processors: section.field("processors", "what happens to them on their way, by id", Entries::default()),

@@ -118,7 +118,7 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
     let faults = if complete { faults } else { &mut ignored };
     let service = document.service;
     let place = root.get("service").map_or(&root.position, |entry| &entry.position);
-    if service.pipelines.0.is_empty() {
+    if service.pipelines.0.is_empty() && root.get("collectors").is_none() {
         faults.add(place, "service must have at least one pipeline");
     }
     let configured = Configured { receivers: &receivers, processors: &processors, exporters: &exporters };

@@ -89,5 +89,5 @@ pub(crate) fn batch(source: &str, streams: u64, value: u64) -> Batch {
 }
 
 pub(crate) fn process(comm: &str) -> Process {
-    Process { pid: 1, start_boottime: 0, comm: comm.into(), uid: 0, cgroup: None }
+    Process { pid: 1, start_boottime: 0, comm: comm.into(), uid: 0, cgroup: None, is_agent: false }
 }

@@ -54,7 +54,7 @@ impl Processor for Hold {
 fn only(section: &mut Section<'_>) -> Builder<Box<dyn Processor>> {
     let comm = section.field("comm", "a name", String::new());
     Box::new(move |_| {
-        let predicate = Predicate::rule(std::slice::from_ref(&comm), &[], &[], &[], None)
+        let predicate = Predicate::rule(std::slice::from_ref(&comm), &[], &[], &[], false)
             .map_err(|faults| faults[0].to_string())?;
         Ok(Box::new(Only(Arc::new(predicate))))
     })

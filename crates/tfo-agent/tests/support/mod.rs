@@ -1,5 +1,6 @@
 //! What the tests of the whole agent share: the agent itself, workloads that know what they did, a real OTLP
 //! sink and a reader of the page. Everything has ports and pins of its own and ends with its test.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a helper of tests fails as a test does")]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 pub(crate) mod agent;

@@ -104,11 +104,12 @@ impl<'i> Reader<'i, '_> {
     fn scalar(&mut self, text: &str, quoted: bool, position: &Position) -> Value {
         let value = if quoted { Value::Text(text.to_owned()) } else { scalar::plain(text) };
         let Value::Text(text) = value else { return value };
-        Value::Text(scalar::unescape(&text).unwrap_or_else(|| {
-            self.faults
-                .add(position, "substitution like ${env:X} is not available in this version; $$ writes a literal $");
-            text
-        }))
+        if let Some(text) = scalar::unescape(&text) {
+            return Value::Text(text);
+        }
+        self.faults.add(position, "substitution like ${env:X} is not available in this version; $$ writes a literal $");
+        // The default stands in for it, so that nobody complains of the dollar sign as well.
+        Value::Null
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, Fault> {
@@ -162,7 +163,7 @@ impl<'i> Reader<'i, '_> {
     fn next(&mut self) -> Result<(Event<'i>, Position), Fault> {
         match self.events.next_event() {
             Some(Ok((event, span))) => Ok((event, self.position(span.start))),
-            Some(Err(error)) => Err(fault(self.position(*error.marker()), error.info())),
+            Some(Err(error)) => Err(fault(self.position(*error.marker()), format!("not valid YAML: {}", error.info()))),
             None => Ok((Event::StreamEnd, self.position(Span::default().start))),
         }
     }
