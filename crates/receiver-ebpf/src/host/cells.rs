@@ -1,5 +1,6 @@
 //! Cells as streams: which (process, index) a cell belongs to, and what it adds up to.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,10 +30,6 @@ pub(crate) struct CellStream {
     pub(crate) ledger: Ledger<Cell>,
     /// Made when the stream is first exported.
     pub(crate) attributes: Option<Arc<Attributes>>,
-    /// Another cell with the same key: two CPUs put it in at once.
-    twin: Option<u32>,
-    /// This cell is such a twin, counted with its first.
-    second: bool,
 }
 
 /// The cells that one reader follows. Most cells are free most of the time, so
@@ -44,6 +41,10 @@ pub(crate) struct Cells {
     streams: Vec<CellStream>,
     /// Positions in `streams` that have no cell.
     free: Vec<u32>,
+    /// Cells whose key stands in other cells too, since CPUs put it in at once: all that belongs to the first.
+    twins: HashMap<u32, Vec<u32>>,
+    /// Cells that are counted with their first.
+    seconds: HashSet<u32>,
 }
 
 const UNUSED: u32 = u32::MAX;
@@ -60,7 +61,7 @@ impl Cells {
         // All twins are known before the first total is taken: the last read of a process has no second try.
         self.follow(kernel, indices);
         for cell in 0..self.positions.len() {
-            if self.stream(cell).is_none_or(|stream| stream.second) {
+            if self.stream(cell).is_none() || self.seconds.contains(&number(cell)) {
                 continue;
             }
             let totals = self.totals(kernel, stripes, cell);
@@ -97,41 +98,45 @@ impl Cells {
         }
     }
 
+    /// Twins end together: their key is cleared for all of them before the next read.
     fn end(&mut self, cell: usize) {
         let position = std::mem::replace(&mut self.positions[cell], UNUSED);
         self.streams[position as usize] = CellStream::default();
         self.free.push(position);
+        self.twins.remove(&number(cell));
+        self.seconds.remove(&number(cell));
     }
 
     /// Starts to follow `cell`; where its key is followed in another cell already, as a part of that one.
     fn begin(&mut self, kernel: &Kernel, cell: usize, key: u64) {
-        let last = |stream: &CellStream| stream.key == key && stream.twin.is_none();
-        let first = candidates(key, kernel.keys.len()).find(|other| self.stream(*other).is_some_and(last));
-        if let Some(first) = first.and_then(|first| self.stream_mut(first)) {
-            first.twin = u32::try_from(cell).ok();
+        let first = candidates(key, kernel.keys.len()).find(|other| {
+            self.stream(*other).is_some_and(|stream| stream.key == key) && !self.seconds.contains(&number(*other))
+        });
+        if let Some(first) = first {
+            self.twins.entry(number(first)).or_default().push(number(cell));
+            self.seconds.insert(number(cell));
         }
-        let stream = CellStream { key, second: first.is_some(), ..CellStream::default() };
         let position = self.free.pop().unwrap_or_else(|| {
             self.streams.push(CellStream::default());
-            // There are fewer streams than cells, and those are numbered by u32 in the kernel.
-            u32::try_from(self.streams.len() - 1).unwrap_or(UNUSED)
+            number(self.streams.len() - 1)
         });
-        self.streams[position as usize] = stream;
+        self.streams[position as usize] = CellStream { key, ..CellStream::default() };
         self.positions[cell] = position;
     }
 
     /// Sum over all stripes of `cell` and of its twins.
     fn totals(&self, kernel: &Kernel, stripes: usize, cell: usize) -> Cell {
         let mut totals = sum(kernel, stripes, CELL_INDICES as usize + cell);
-        let mut next = self.stream(cell).and_then(|stream| stream.twin);
-        // A key stands in 16 ways at most.
-        for _ in 0..2 * BUCKET_WAYS {
-            let Some(twin) = next else { break };
-            add(&mut totals, &sum(kernel, stripes, CELL_INDICES as usize + twin as usize));
-            next = self.stream(twin as usize).and_then(|stream| stream.twin);
+        for twin in self.twins.get(&number(cell)).into_iter().flatten() {
+            add(&mut totals, &sum(kernel, stripes, CELL_INDICES as usize + *twin as usize));
         }
         totals
     }
+}
+
+/// Cells are numbered by 32 bits in the kernel.
+fn number(cell: usize) -> u32 {
+    u32::try_from(cell).unwrap_or(UNUSED)
 }
 
 /// Totals of cell number `cell` over all stripes; numbers below `CELL_INDICES` are the overflow stream's.
