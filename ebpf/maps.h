@@ -7,9 +7,7 @@
 
 #include "abi.h"
 
-/* Settings, constant once loaded: what is off is cut out by the verifier. */
-const volatile bool collect_syscalls = true;
-const volatile bool collect_scheduler = true;
+/* Settings, constant once loaded. Each collector has one of its own, in its file. */
 const volatile __u32 stripe_mask = 0;  /* stripes - 1 */
 const volatile bool stripes_shared = true; /* fewer stripes than CPUs: adds are atomic */
 const volatile __u32 slot_count = 1;   /* slots per stripe of tfo_slots */

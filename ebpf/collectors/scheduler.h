@@ -8,6 +8,9 @@
 
 #include "../current.h"
 
+/* Off: the verifier cuts all of it out. */
+const volatile bool collect_scheduler = true;
+
 /* Adds what `task` has gathered since its last switch; called when it leaves the CPU. */
 static __always_inline void scheduled_out(struct task_struct *task, struct task_state *state, __u32 stripe)
 {

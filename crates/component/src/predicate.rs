@@ -4,7 +4,7 @@ use globset::GlobSet;
 use pdata::Process;
 use regex::RegexSet;
 
-/// Which processes are wanted. Built once from configuration, judged once per process and name.
+/// Which processes are wanted. Built once from configuration, judged once per process and change of its facts.
 #[derive(Debug)]
 pub enum Predicate {
     /// Every process.

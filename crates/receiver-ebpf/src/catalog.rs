@@ -101,6 +101,21 @@ mod tests {
     }
 
     #[test]
+    fn every_metric_is_in_the_documents() {
+        let page = include_str!("../../../docs/metrics.md");
+        let readme = include_str!("../../../README.md");
+        for metric in all() {
+            let section = page.split("\n### ").find(|section| section.lines().next() == Some(&metric.name));
+            let section = section.unwrap_or_else(|| panic!("docs/metrics.md lacks {}", metric.name));
+            assert!(section.contains(&format!("`{}`", metric.unit)), "docs/metrics.md: unit of {}", metric.name);
+            assert!(readme.contains(&format!("`{}`", metric.name)), "README.md lacks {}", metric.name);
+            if let Some(seed) = metric.seed {
+                assert!(page.contains(seed.name) && readme.contains(seed.name), "{}", seed.name);
+            }
+        }
+    }
+
+    #[test]
     fn the_guide_s_names_are_exactly_these() {
         let mut seeds: Vec<_> = all().iter().filter_map(|metric| metric.seed).map(|seed| seed.name).collect();
         seeds.sort_unstable();

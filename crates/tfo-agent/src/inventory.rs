@@ -58,3 +58,23 @@ fn entry(out: &mut dyn Write, name: &str, stability: Stability, summary: &str, k
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_keys_is_what_the_code_reads() {
+        let page = include_str!("../../../docs/configuration.md");
+        let receivers = COMPONENTS.receivers.iter().map(|factory| Section::describe(factory.configure));
+        let processors = COMPONENTS.processors.iter().map(|factory| Section::describe(factory.configure));
+        let exporters = COMPONENTS.exporters.iter().map(|factory| Section::describe(factory.configure));
+        let extensions = COMPONENTS.extensions.iter().map(|factory| Section::describe(factory.configure));
+        for Key { path, takes, default, doc } in
+            receivers.chain(processors).chain(exporters).chain(extensions).flatten()
+        {
+            let row = format!("| `{path}` | `{default}` | {takes} | {doc} |");
+            assert!(page.contains(&row), "docs/configuration.md lacks: {row}");
+        }
+    }
+}
