@@ -1,6 +1,6 @@
 //! The eBPF receivers: one component type per sub-collector, one shared host.
 //!
-//! `ebpf/` counts in the kernel; [`kernel`] loads that and maps its memory;
+//! `ebpf/` counts in the kernel; `kernel` loads that and maps its memory;
 //! `host` knows whose slot is whose; `collectors` turn counters into metrics;
 //! `receiver` sends them every interval.
 

@@ -13,7 +13,7 @@ use crate::kernel::Hook;
 /// Every sub-collector.
 pub(crate) static ALL: &[&Collector] = &[&syscalls::COLLECTOR, &scheduler::COLLECTOR];
 
-/// The receiver factories of [`ALL`].
+/// The receiver factories of all sub-collectors.
 pub static RECEIVERS: [&ReceiverFactory; ALL.len()] = {
     let mut factories = [&ALL[0].factory; ALL.len()];
     let mut index = 1;
