@@ -29,42 +29,8 @@ pub type BuildError = String;
 /// Makes a component from configuration that has been read already.
 pub type Builder<T> = Box<dyn Fn(&BuildContext<'_>) -> Result<T, BuildError>>;
 
-/// A receiver type.
-pub struct ReceiverFactory {
-    /// The word in YAML.
-    pub component_type: &'static str,
-    /// How far its behaviour may still change.
-    pub stability: Stability,
-    /// One line for `components`.
-    pub summary: &'static str,
-    /// Extension types that it cannot do without; one that is not configured runs with its defaults.
-    pub requires: &'static [&'static str],
-    /// Reads its configuration, noting faults, and says how to build it.
-    pub configure: fn(&mut Section<'_>) -> Builder<Box<dyn Receiver>>,
-}
-
-/// A processor type. Each pipeline gets an instance of its own.
-pub struct ProcessorFactory {
-    /// The word in YAML.
-    pub component_type: &'static str,
-    /// How far its behaviour may still change.
-    pub stability: Stability,
-    /// One line for `components`.
-    pub summary: &'static str,
-    /// Reads its configuration, noting faults, and says how to build it.
-    pub configure: fn(&mut Section<'_>) -> Builder<Box<dyn Processor>>,
-}
-
-/// An exporter and how the runtime is to deliver to it.
-pub struct BuiltExporter {
-    /// The exporter itself.
-    pub exporter: Box<dyn Exporter>,
-    /// At once, or through a queue with retries.
-    pub delivery: Delivery,
-}
-
-/// An exporter type. Pipelines share an instance.
-pub struct ExporterFactory {
+/// A component type, where `T` is what it builds.
+pub struct Factory<T: 'static> {
     /// The word in YAML.
     pub component_type: &'static str,
     /// Older word for the same, accepted with a notice.
@@ -73,20 +39,30 @@ pub struct ExporterFactory {
     pub stability: Stability,
     /// One line for `components`.
     pub summary: &'static str,
+    /// Extension types that it cannot do without; one that is not configured runs with its defaults.
+    pub requires: &'static [&'static str],
     /// Reads its configuration, noting faults, and says how to build it.
-    pub configure: fn(&mut Section<'_>) -> Builder<BuiltExporter>,
+    pub configure: fn(&mut Section<'_>) -> Builder<T>,
 }
 
+/// A receiver type. Pipelines share an instance.
+pub type ReceiverFactory = Factory<Box<dyn Receiver>>;
+
+/// A processor type. Each pipeline gets an instance of its own.
+pub type ProcessorFactory = Factory<Box<dyn Processor>>;
+
+/// An exporter type. Pipelines share an instance.
+pub type ExporterFactory = Factory<BuiltExporter>;
+
 /// An extension type.
-pub struct ExtensionFactory {
-    /// The word in YAML.
-    pub component_type: &'static str,
-    /// How far its behaviour may still change.
-    pub stability: Stability,
-    /// One line for `components`.
-    pub summary: &'static str,
-    /// Reads its configuration, noting faults, and says how to build it.
-    pub configure: fn(&mut Section<'_>) -> Builder<Box<dyn Extension>>,
+pub type ExtensionFactory = Factory<Box<dyn Extension>>;
+
+/// An exporter and how the runtime is to deliver to it.
+pub struct BuiltExporter {
+    /// The exporter itself.
+    pub exporter: Box<dyn Exporter>,
+    /// At once, or through a queue with retries.
+    pub delivery: Delivery,
 }
 
 /// The explicit list of everything that a configuration may name.

@@ -19,8 +19,8 @@ mod receiver;
 pub use exporter::{Accepted, Delivery, ExportError, Exporter, QueueConfig, RetryConfig};
 pub use extension::{Extension, Extensions};
 pub use factory::{
-    BuildContext, BuildError, Builder, BuiltExporter, Components, ExporterFactory, ExtensionFactory, ProcessorFactory,
-    ReceiverFactory, Stability,
+    BuildContext, BuildError, Builder, BuiltExporter, Components, ExporterFactory, ExtensionFactory, Factory,
+    ProcessorFactory, ReceiverFactory, Stability,
 };
 pub use id::{ComponentId, InvalidId};
 pub use predicate::{InvalidPredicate, Predicate};

@@ -16,6 +16,7 @@ pub static FACTORY: ExporterFactory = ExporterFactory {
     alias: None,
     stability: Stability::Alpha,
     summary: "writes batches, metrics or points to the log",
+    requires: &[],
     configure: |section| {
         let config = Config::read(section);
         Box::new(move |context| {

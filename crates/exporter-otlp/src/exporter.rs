@@ -27,6 +27,7 @@ pub static FACTORY: ExporterFactory = ExporterFactory {
     alias: Some("otlp"),
     stability: Stability::Beta,
     summary: "sends batches to an OTLP backend or a Collector over gRPC",
+    requires: &[],
     configure: |section| {
         let config = Config::read(section);
         Box::new(move |_| {

@@ -11,8 +11,10 @@ use pdata::{Batch, Latest};
 /// The `interval` processor type.
 pub static FACTORY: ProcessorFactory = ProcessorFactory {
     component_type: "interval",
+    alias: None,
     stability: Stability::Beta,
     summary: "holds the last point of every stream and passes them on once per interval",
+    requires: &[],
     configure: |section| {
         let config = Config::read(section);
         Box::new(move |_| Ok(Box::new(Interval::new(&config))))

@@ -13,8 +13,10 @@ use pdata::{Batch, Process};
 /// The `process_filter` processor type.
 pub static FACTORY: ProcessorFactory = ProcessorFactory {
     component_type: "process_filter",
+    alias: None,
     stability: Stability::Beta,
     summary: "lets through the points of wanted processes, and those that are about no process",
+    requires: &[],
     configure: |section| {
         let config = Config::read(section);
         Box::new(move |_| Ok(Box::new(ProcessFilter::new(&config))))

@@ -21,8 +21,10 @@ const DEFAULT_MAX_PROCESSES: u32 = 10_240;
 /// The factory of the `ebpf` extension.
 pub static EXTENSION_FACTORY: ExtensionFactory = ExtensionFactory {
     component_type: EXTENSION,
+    alias: None,
     stability: Stability::Beta,
     summary: "kernel programs, maps and pins that the eBPF receivers share",
+    requires: &[],
     configure,
 };
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use component::Stability;
 use component::config::{Key, Section};
+use component::{Factory, Stability};
 
 use crate::components::COMPONENTS;
 
@@ -18,41 +18,34 @@ pub(crate) fn print() -> ExitCode {
 }
 
 fn write(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "receivers:")?;
-    for factory in COMPONENTS.receivers {
-        let keys = Section::describe(factory.configure);
-        entry(out, factory.component_type, factory.stability, factory.summary, &keys)?;
-    }
-    writeln!(out, "processors:")?;
-    for factory in COMPONENTS.processors {
-        let keys = Section::describe(factory.configure);
-        entry(out, factory.component_type, factory.stability, factory.summary, &keys)?;
-    }
-    writeln!(out, "exporters:")?;
-    for factory in COMPONENTS.exporters {
-        let keys = Section::describe(factory.configure);
-        entry(out, factory.component_type, factory.stability, factory.summary, &keys)?;
-    }
-    writeln!(out, "extensions:")?;
-    for factory in COMPONENTS.extensions {
-        let keys = Section::describe(factory.configure);
-        entry(out, factory.component_type, factory.stability, factory.summary, &keys)?;
-    }
+    section(out, "receivers", COMPONENTS.receivers)?;
+    section(out, "processors", COMPONENTS.processors)?;
+    section(out, "exporters", COMPONENTS.exporters)?;
+    section(out, "extensions", COMPONENTS.extensions)?;
     out.flush()
 }
 
-fn entry(out: &mut dyn Write, name: &str, stability: Stability, summary: &str, keys: &[Key]) -> io::Result<()> {
-    let stability = match stability {
+fn section<T>(out: &mut dyn Write, heading: &str, factories: &[&Factory<T>]) -> io::Result<()> {
+    writeln!(out, "{heading}:")?;
+    factories.iter().try_for_each(|factory| entry(out, factory))
+}
+
+fn entry<T>(out: &mut dyn Write, factory: &Factory<T>) -> io::Result<()> {
+    let keys = Section::describe(factory.configure);
+    let stability = match factory.stability {
         Stability::Alpha => "alpha",
         Stability::Beta => "beta",
         Stability::Stable => "stable",
     };
-    writeln!(out, "  - name: {name}")?;
+    writeln!(out, "  - name: {}", factory.component_type)?;
+    if let Some(alias) = factory.alias {
+        writeln!(out, "    alias: {alias}")?;
+    }
     writeln!(out, "    stability: {stability}")?;
-    writeln!(out, "    summary: {summary:?}")?;
+    writeln!(out, "    summary: {:?}", factory.summary)?;
     writeln!(out, "    keys:")?;
     let width = keys.iter().map(|key| key.path.len() + key.default.len()).max().unwrap_or(0);
-    for Key { path, takes, default, doc } in keys {
+    for Key { path, takes, default, doc } in &keys {
         let padding = " ".repeat(width - path.len() - default.len());
         writeln!(out, "      {path}: {default}{padding}  # {takes}: {doc}")?;
     }
@@ -63,16 +56,18 @@ fn entry(out: &mut dyn Write, name: &str, stability: Stability, summary: &str, k
 mod tests {
     use super::*;
 
+    fn keys_of<T>(factories: &[&Factory<T>]) -> Vec<Key> {
+        factories.iter().flat_map(|factory| Section::describe(factory.configure)).collect()
+    }
+
     #[test]
     fn the_page_of_keys_is_what_the_code_reads() {
         let page = include_str!("../../../docs/configuration.md");
-        let receivers = COMPONENTS.receivers.iter().map(|factory| Section::describe(factory.configure));
-        let processors = COMPONENTS.processors.iter().map(|factory| Section::describe(factory.configure));
-        let exporters = COMPONENTS.exporters.iter().map(|factory| Section::describe(factory.configure));
-        let extensions = COMPONENTS.extensions.iter().map(|factory| Section::describe(factory.configure));
-        for Key { path, takes, default, doc } in
-            receivers.chain(processors).chain(exporters).chain(extensions).flatten()
-        {
+        let mut keys = keys_of(COMPONENTS.receivers);
+        keys.extend(keys_of(COMPONENTS.processors));
+        keys.extend(keys_of(COMPONENTS.exporters));
+        keys.extend(keys_of(COMPONENTS.extensions));
+        for Key { path, takes, default, doc } in keys {
             let row = format!("| `{path}` | `{default}` | {takes} | {doc} |");
             assert!(page.contains(&row), "docs/configuration.md lacks: {row}");
         }

@@ -19,6 +19,7 @@ pub static FACTORY: ExporterFactory = ExporterFactory {
     alias: None,
     stability: Stability::Beta,
     summary: "serves the last value of every stream at http://ENDPOINT/metrics",
+    requires: &[],
     configure: |section| {
         let config = Config::read(section);
         Box::new(move |context| {

@@ -1,11 +1,13 @@
 //! One metric family as text: `# HELP`, `# TYPE` and a line per sample.
 
-use std::collections::HashMap;
+mod samples;
+
 use std::fmt::Write as _;
 
 use pdata::{Attribute, AttributeValue, Attributes, Descriptor, Instrument, Latest, NumberKind, Point, SeedName};
 
 use crate::naming::{Naming, OVERFLOW};
+use samples::Samples;
 
 /// Names of the families held, each once.
 pub(crate) fn names(latest: &Latest, naming: Naming) -> Vec<String> {
@@ -21,7 +23,7 @@ pub(crate) fn names(latest: &Latest, naming: Naming) -> Vec<String> {
 
 /// The family called `name`; empty where no metric belongs to it any more.
 pub(crate) fn render(latest: &Latest, naming: Naming, name: &str) -> String {
-    let (mut text, mut samples, mut source) = (String::new(), Samples::new(), 0);
+    let (mut text, mut samples, mut source) = (String::new(), Samples::default(), 0);
     latest.for_each(|descriptor, points| {
         if naming.family(descriptor) == name {
             if text.is_empty() {
@@ -31,21 +33,16 @@ pub(crate) fn render(latest: &Latest, naming: Naming, name: &str) -> String {
             collect(&mut samples, source, naming, descriptor, points);
         }
     });
-    for (labels, (_, value)) in samples {
+    for (labels, value) in samples.iter() {
         text.push_str(name);
-        text.push_str(&labels);
+        text.push_str(labels);
         value.write(&mut text);
     }
     text
 }
 
-/// By label text: which source gave the value, and the value.
-type Samples = HashMap<String, (usize, Value)>;
-
 /// Adds up what one source's points come to per set of labels.
-///
-/// Where two sources have the same series, the one that came later speaks for both: their sum would count twice.
-fn collect(samples: &mut Samples, source: usize, naming: Naming, descriptor: &Descriptor, points: &[Point]) {
+fn collect(samples: &mut Samples, source: u32, naming: Naming, descriptor: &Descriptor, points: &[Point]) {
     let seed = naming.seed(descriptor);
     let (mut attributes, mut labels) = (Vec::new(), String::new());
     for point in points {
@@ -61,13 +58,7 @@ fn collect(samples: &mut Samples, source: usize, naming: Naming, descriptor: &De
             NumberKind::Nanoseconds if seed.is_some() => Value::Whole(point.bits),
             number => Value::Double(point.as_f64(number)),
         };
-        match samples.get_mut(&labels) {
-            Some((from, held)) if *from == source => held.add(&value),
-            Some(other) => *other = (source, value),
-            None => {
-                samples.insert(labels.clone(), (source, value));
-            }
-        }
+        samples.add(&labels, source, value);
     }
 }
 

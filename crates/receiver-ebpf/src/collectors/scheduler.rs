@@ -16,6 +16,7 @@ pub(crate) static COLLECTOR: Collector = Collector {
     name: "scheduler",
     factory: ReceiverFactory {
         component_type: "ebpf_scheduler",
+        alias: None,
         stability: Stability::Beta,
         summary: "context switches, run-queue wait, on-CPU time and migrations per process",
         requires: &[EXTENSION],

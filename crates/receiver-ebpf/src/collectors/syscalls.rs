@@ -16,6 +16,7 @@ pub(crate) static COLLECTOR: Collector = Collector {
     name: "syscalls",
     factory: ReceiverFactory {
         component_type: "ebpf_syscalls",
+        alias: None,
         stability: Stability::Beta,
         summary: "syscalls per process and name: calls, time, errors",
         requires: &[EXTENSION],

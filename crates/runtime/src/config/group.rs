@@ -3,54 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use component::config::{Entry, Faults, Section, suggestion};
-use component::{
-    Builder, BuiltExporter, ComponentId, ExporterFactory, Extension, ExtensionFactory, Processor, ProcessorFactory,
-    Receiver, ReceiverFactory,
-};
+use component::{Builder, ComponentId, Factory};
 
 use super::document::{Entries, component_id};
 use crate::Kind;
 
 type Configure<T> = fn(&mut Section<'_>) -> Builder<T>;
 
-/// What the four kinds of factory have in common.
-pub(super) struct Known<T> {
-    component_type: &'static str,
-    alias: Option<&'static str>,
-    configure: Configure<T>,
-}
-
-impl From<&&'static ReceiverFactory> for Known<Box<dyn Receiver>> {
-    fn from(factory: &&'static ReceiverFactory) -> Self {
-        Self { component_type: factory.component_type, alias: None, configure: factory.configure }
-    }
-}
-
-impl From<&&'static ProcessorFactory> for Known<Box<dyn Processor>> {
-    fn from(factory: &&'static ProcessorFactory) -> Self {
-        Self { component_type: factory.component_type, alias: None, configure: factory.configure }
-    }
-}
-
-impl From<&&'static ExporterFactory> for Known<BuiltExporter> {
-    fn from(factory: &&'static ExporterFactory) -> Self {
-        Self { component_type: factory.component_type, alias: factory.alias, configure: factory.configure }
-    }
-}
-
-impl From<&&'static ExtensionFactory> for Known<Box<dyn Extension>> {
-    fn from(factory: &&'static ExtensionFactory) -> Self {
-        Self { component_type: factory.component_type, alias: None, configure: factory.configure }
-    }
-}
-
 /// The components of one kind that the configuration has.
-pub(super) struct Group<T> {
+pub(super) struct Group<T: 'static> {
     pub(super) kind: Kind,
     /// Also those that cannot be built: who refers to one is not told that it is missing.
     pub(super) declared: BTreeSet<ComponentId>,
     pub(super) builders: BTreeMap<ComponentId, Builder<T>>,
-    known: Vec<Known<T>>,
+    known: &'static [&'static Factory<T>],
 }
 
 /// What reading components brings to light.
@@ -61,12 +27,13 @@ pub(super) struct Findings<'a> {
 }
 
 impl<T> Group<T> {
-    /// Reads every component of `entries`, which may have the types of `factories`.
-    pub(super) fn read<F>(kind: Kind, factories: &'static [F], entries: &Entries, findings: &mut Findings<'_>) -> Self
-    where
-        Known<T>: From<&'static F>,
-    {
-        let known = factories.iter().map(Known::from).collect();
+    /// Reads every component of `entries`, which may have the types of `known`.
+    pub(super) fn read(
+        kind: Kind,
+        known: &'static [&'static Factory<T>],
+        entries: &Entries,
+        findings: &mut Findings<'_>,
+    ) -> Self {
         let mut group = Self { kind, declared: BTreeSet::new(), builders: BTreeMap::new(), known };
         for entry in &entries.0 {
             let Some(id) = component_id(&entry.key, &entry.position, findings.faults) else { continue };

@@ -8,8 +8,14 @@ use component::{Builder, Extension, ExtensionFactory, Stability};
 
 use super::note;
 
-pub(crate) static FACTORY: ExtensionFactory =
-    ExtensionFactory { component_type: "shared", stability: Stability::Stable, summary: "shares a word", configure };
+pub(crate) static FACTORY: ExtensionFactory = ExtensionFactory {
+    component_type: "shared",
+    alias: None,
+    stability: Stability::Stable,
+    summary: "shares a word",
+    requires: &[],
+    configure,
+};
 
 fn configure(section: &mut Section<'_>) -> Builder<Box<dyn Extension>> {
     let word = Arc::new(section.field("word", "what is shared", "default".to_owned()));

@@ -11,15 +11,19 @@ use super::note;
 
 pub(crate) static HOLD: ProcessorFactory = ProcessorFactory {
     component_type: "hold",
+    alias: None,
     stability: Stability::Stable,
     summary: "keeps the latest",
+    requires: &[],
     configure: hold,
 };
 
 pub(crate) static ONLY: ProcessorFactory = ProcessorFactory {
     component_type: "only",
+    alias: None,
     stability: Stability::Stable,
     summary: "lets one name through",
+    requires: &[],
     configure: only,
 };
 

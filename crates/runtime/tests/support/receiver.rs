@@ -10,6 +10,7 @@ use super::{batch, note, process};
 
 pub(crate) static FACTORY: ReceiverFactory = ReceiverFactory {
     component_type: "source",
+    alias: None,
     stability: Stability::Stable,
     summary: "sends totals",
     requires: &[],
@@ -18,6 +19,7 @@ pub(crate) static FACTORY: ReceiverFactory = ReceiverFactory {
 
 pub(crate) static NEEDY: ReceiverFactory = ReceiverFactory {
     component_type: "needy",
+    alias: None,
     stability: Stability::Stable,
     summary: "requires an extension",
     requires: &["shared"],

@@ -19,6 +19,7 @@ pub(crate) static FACTORY: ExporterFactory = ExporterFactory {
     alias: Some("drain"),
     stability: Stability::Stable,
     summary: "remembers",
+    requires: &[],
     configure,
 };
 
