@@ -50,6 +50,7 @@ struct control {
 	__u64 free_tail;
 	__u64 loss[8]; /* indexed by enum loss_reason */
 	__u64 agent;   /* tgid of the agent as the initial PID namespace counts */
+	__u64 attached; /* boottime ns just before the first program was attached; written by the agent */
 };
 
 enum loss_reason {

@@ -10,9 +10,15 @@
 /* process: somebody is opening the slot right now. Never an identity. */
 #define OPENING 1
 
-/* A task older than the attach counts from here on. */
+/* A task older than the attach counts from here on. One that is younger counts from
+ * zero, however late it was adopted: io_uring's workers are born without a fork event. */
 static __always_inline void set_baseline(struct task_state *state, struct task_struct *task)
 {
+	__u32 zero = 0;
+	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
+
+	if (control && task->start_boottime >= control->attached)
+		return;
 	state->runtime = task->se.sum_exec_runtime;
 	if (bpf_core_field_exists(task->sched_info.run_delay))
 		state->run_delay = task->sched_info.run_delay;
@@ -27,7 +33,8 @@ static __always_inline void join_process(struct task_state *state, __u64 identit
 
 	if (row)
 		__sync_fetch_and_add(&row->threads, 1);
-	*(volatile __u64 *)&state->identity = identity;
+	/* An exchange is a full barrier: whoever sees the identity sees the rest. */
+	__sync_lock_test_and_set(&state->identity, identity);
 }
 
 /* Identity of the process of a task that has none yet; 0 while another CPU is opening it. */
@@ -56,15 +63,16 @@ static __always_inline __u64 identify(struct task_struct *task)
  * task's own hooks may meet here; whoever claims it writes it. */
 static __noinline int adopt(struct task_struct *task, struct task_state *state)
 {
-	if (!task || !state || __sync_val_compare_and_swap(&state->claimed, 0, 1) != 0)
+	if (!task || !state || __sync_val_compare_and_swap(&state->claimed, UNCLAIMED, CLAIMED) != UNCLAIMED)
 		return 0;
 	__u64 identity = identify(task);
 
 	if (!identity) {
-		state->claimed = 0;
+		state->claimed = UNCLAIMED;
 		return 0;
 	}
-	state->syscall = NO_SYSCALL;
+	if (state->syscall != FORKED)
+		state->syscall = NO_SYSCALL;
 	set_baseline(state, task);
 	join_process(state, identity);
 	return 0;
@@ -80,14 +88,21 @@ static __always_inline void adopt_child(struct task_struct *child)
 		return;
 	}
 	state->syscall = FORKED;
-	if (__sync_val_compare_and_swap(&state->claimed, 0, 1) != 0)
+	if (__sync_val_compare_and_swap(&state->claimed, UNCLAIMED, CLAIMED) != UNCLAIMED)
 		return;
 	__u64 identity = identify(child);
 
 	if (identity)
 		join_process(state, identity);
 	else
-		state->claimed = 0;
+		state->claimed = UNCLAIMED;
+}
+
+/* Counts a task out of its process, once, whoever notices first that it is dead. */
+static __always_inline void leave(struct task_struct *task, struct task_state *state)
+{
+	if (state->identity && __sync_val_compare_and_swap(&state->claimed, CLAIMED, LEFT) == CLAIMED)
+		leave_process(state->identity, task);
 }
 
 static __always_inline struct current *this_cpu(void)

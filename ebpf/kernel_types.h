@@ -62,6 +62,14 @@ struct sched_entity {
 	__u64 nr_migrations;
 } CORE;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads that have not begun to exit */
+} CORE;
+
 struct task_struct {
 	unsigned int __state; /* `state` before 5.14 */
 	int on_cpu;
@@ -74,6 +82,7 @@ struct task_struct {
 	unsigned long nivcsw;
 	__u64 start_boottime;
 	const struct cred *real_cred;
+	struct signal_struct *signal;
 	struct css_set *cgroups;
 	char comm[16];
 } CORE;

@@ -15,6 +15,10 @@ const volatile __u32 free_mask = 0;    /* entries of tfo_free - 1 */
 const volatile __u32 bucket_mask = 0;  /* buckets of tfo_keys - 1 */
 const volatile __u32 cell_count = CELL_INDICES; /* cells per stripe of tfo_cells */
 const volatile __s32 rt_sigreturn = -1;
+const volatile __s32 clone_number = -1; /* the calls that a new task returns from */
+const volatile __s32 clone3_number = -1;
+const volatile __s32 fork_number = -1;
+const volatile __s32 vfork_number = -1;
 
 /* What this CPU is running: maintained by tfo_switch, so that every other hook
  * finds process and pending syscall in one inlined array look-up. */
@@ -39,9 +43,13 @@ struct task_state {
 	__u32 involuntary;
 	__u32 migrations;
 	__s32 syscall;
-	__u32 claimed;   /* 1 from the moment that somebody adopts the task */
+	__u32 claimed;   /* one of the states below; each is reached once */
 	__u32 pad;
 };
+
+#define UNCLAIMED 0
+#define CLAIMED 1 /* somebody adopts the task, or has */
+#define LEFT 2    /* it is counted out of its process */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -42,10 +42,9 @@ static __always_inline __u32 take_slot(void)
 
 		if (!slot)
 			return OVERFLOW_SLOT;
-		__u32 taken = *slot;
-
+		/* Read after the exchange, which orders it; the ring is too large for the agent to come round so soon. */
 		if (__sync_val_compare_and_swap(&control->free_head, head, head + 1) == head)
-			return taken;
+			return *slot;
 	}
 	return OVERFLOW_SLOT;
 }
@@ -58,9 +57,12 @@ static __always_inline void describe_process(struct process_row *row, struct tas
 
 static __always_inline void write_comm(struct process_row *row, const char *comm)
 {
-	row->comm_sequence++;
+	/* The results are used, which makes both of them full barriers. */
+	__u32 sequence = __sync_fetch_and_add(&row->comm_sequence, 1);
+
 	bpf_probe_read_kernel_str(row->comm, sizeof(row->comm), comm);
-	row->comm_sequence++;
+	sequence = __sync_fetch_and_add(&row->comm_sequence, 1);
+	barrier_var(sequence);
 }
 
 /* Opens a slot for the process led by `leader`; returns its identity. */
@@ -91,12 +93,13 @@ static __always_inline struct process_row *process_of(__u64 identity)
 	return slot == OVERFLOW_SLOT ? NULL : bpf_map_lookup_elem(&tfo_processes, &slot);
 }
 
-/* Called in the last switch of a thread: nothing of it is counted later. */
-static __always_inline void leave_process(__u64 identity)
+/* Called once per thread, in its last switch: nothing of it is counted later. A
+ * process has exited when no thread is left, also none that was never adopted. */
+static __always_inline void leave_process(__u64 identity, struct task_struct *task)
 {
 	struct process_row *row = process_of(identity);
 
-	if (row && __sync_fetch_and_add(&row->threads, -1) == 1)
+	if (row && __sync_fetch_and_add(&row->threads, -1) == 1 && BPF_CORE_READ(task, signal, live.counter) == 0)
 		row->exited = bpf_ktime_get_ns();
 }
 

@@ -23,13 +23,18 @@ static __always_inline void scheduled_out(struct task_struct *task, struct task_
 	__u32 involuntary = task->nivcsw;
 	__u32 migrations = task->se.nr_migrations;
 
-	ADD(slot->scheduler.runtime, runtime - state->runtime);
-	state->runtime = runtime;
+	/* The state first: whoever reads between the two sees too little, for a moment, never too much. */
+	__u64 ran = runtime - state->runtime;
+
+	*(volatile __u64 *)&state->runtime = runtime;
+	ADD(slot->scheduler.runtime, ran);
 	if (bpf_core_field_exists(task->sched_info.run_delay)) {
 		__u64 run_delay = task->sched_info.run_delay;
 
-		ADD(slot->scheduler.run_delay, run_delay - state->run_delay);
-		state->run_delay = run_delay;
+		__u64 waited = run_delay - state->run_delay;
+
+		*(volatile __u64 *)&state->run_delay = run_delay;
+		ADD(slot->scheduler.run_delay, waited);
 	}
 	/* Differences of the low 32 bits are right across their overflow. */
 	if (voluntary != state->voluntary) {
@@ -41,7 +46,9 @@ static __always_inline void scheduled_out(struct task_struct *task, struct task_
 		state->involuntary = involuntary;
 	}
 	if (migrations != state->migrations) {
-		ADD(slot->scheduler.migrations, (__u32)(migrations - state->migrations));
-		state->migrations = migrations;
+		__u32 moved = migrations - state->migrations;
+
+		*(volatile __u32 *)&state->migrations = migrations;
+		ADD(slot->scheduler.migrations, moved);
 	}
 }

@@ -40,6 +40,15 @@ static __always_inline __s32 number_in_registers(void *registers)
 	return number >= 0 && number < OTHER_SYSCALL ? number : OTHER_SYSCALL;
 }
 
+/* Whether a new task returns here from the call that made it, which was its parent's. */
+static __always_inline bool is_birth(void *registers, long result)
+{
+	__s32 number = number_in_registers(registers);
+
+	return result == 0 && (number == clone_number || number == clone3_number || number == fork_number ||
+			       number == vfork_number || number == OTHER_SYSCALL);
+}
+
 static __always_inline void syscall_returned(void *registers, long result)
 {
 	struct current *current = current_task();
@@ -49,7 +58,8 @@ static __always_inline void syscall_returned(void *registers, long result)
 	__s32 number = current->syscall;
 	__u64 nanoseconds = 0;
 
-	if (number == FORKED) {
+	/* Between tfo_fork and tfo_sys_exit at the attach a birth can go unseen: then it is a call of its own. */
+	if (number == FORKED && is_birth(registers, result)) {
 		current->syscall = NO_SYSCALL;
 		return;
 	}

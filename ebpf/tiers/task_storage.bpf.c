@@ -36,17 +36,15 @@ static __always_inline void switch_out(struct current *current, struct task_stru
 	}
 	if (!state->identity) {
 		adopt(task, state);
-		return;
-	}
-	/* The record was filled for this task: by the last switch, or by one of its hooks. */
-	if (collect_syscalls && current->identity) {
+	} else if (collect_syscalls && current->identity) {
+		/* The record was filled for this task: by the last switch, or by one of its hooks. */
 		state->syscall = current->syscall;
 		state->entered = current->entered;
 	}
-	if (collect_scheduler)
+	if (collect_scheduler && state->identity)
 		scheduled_out(task, state, current->stripe);
 	if (is_dead(task))
-		leave_process(state->identity);
+		leave(task, state);
 }
 
 static __always_inline void switch_in(struct current *current, struct task_struct *task)
@@ -90,8 +88,13 @@ int BPF_PROG(tfo_rename, struct task_struct *task, const char *comm)
 {
 	if (task->pid != task->tgid)
 		return 0;
-	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, 0);
-	struct process_row *row = state ? process_of(state->identity) : NULL;
+	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state)
+		return 0;
+	if (!state->identity)
+		adopt(task, state);
+	struct process_row *row = process_of(state->identity);
 
 	if (row) {
 		write_comm(row, comm);
@@ -125,14 +128,19 @@ int tfo_adopt(struct bpf_iter__task *context)
 	/* The walk runs in the agent's own read(2). */
 	if (control)
 		control->agent = bpf_get_current_pid_tgid() >> 32;
-	if (!task || !task->pid)
+	/* A zombie has had its last switch; nobody would count it out again. */
+	if (!task || !task->pid || (is_dead(task) && !task->on_cpu))
 		return 0;
 	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	if (!state)
+	if (!state) {
 		count_loss(LOSS_TASK_STORAGE);
-	else if (!state->identity)
+		return 0;
+	}
+	if (!state->identity)
 		adopt(task, state);
+	if (is_dead(task))
+		leave(task, state);
 	return 0;
 }
 
@@ -148,13 +156,17 @@ int tfo_running(struct bpf_iter__task *context)
 
 	if (!state || !state->identity)
 		return 0;
+	/* What is accounted for is read before what there is: a switch in between makes the difference small, not negative. */
+	__u64 runtime = *(volatile __u64 *)&state->runtime;
+	__u64 run_delay = *(volatile __u64 *)&state->run_delay;
+	__u32 migrations = *(volatile __u32 *)&state->migrations;
 	struct running_record record = {
 		.identity = state->identity,
-		.runtime = task->se.sum_exec_runtime - state->runtime,
-		.migrations = (__u32)((__u32)task->se.nr_migrations - state->migrations),
+		.runtime = task->se.sum_exec_runtime - runtime,
+		.migrations = (__u32)((__u32)task->se.nr_migrations - migrations),
 	};
 	if (bpf_core_field_exists(task->sched_info.run_delay))
-		record.run_delay = task->sched_info.run_delay - state->run_delay;
+		record.run_delay = task->sched_info.run_delay - run_delay;
 	bpf_seq_write(context->meta->seq, &record, sizeof(record));
 	return 0;
 }

@@ -230,6 +230,36 @@ service:
 }
 
 #[test]
+fn a_host_that_execs_all_the_time_keeps_room_for_newcomers() {
+    let sink = Sink::start(0);
+    let configuration = format!(
+        r#"
+extensions:
+  ebpf: {{pin_path: {pins}, max_processes: 2048}}
+receivers:
+  ebpf_syscalls: {{collection_interval: 200ms}}
+exporters:
+  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}}}
+service:
+  extensions: [ebpf]
+  pipelines:
+    metrics: {{receivers: [ebpf_syscalls], exporters: [otlp_grpc]}}
+"#,
+        pins = pin_path(),
+        sink = sink.address,
+    );
+    let agent = Agent::start(&configuration);
+    // Some 20 cells each: several times as many as there are.
+    let processes = "i=0; while [ $i -lt 1500 ]; do /bin/true; i=$((i+1)); done";
+    assert!(std::process::Command::new("sh").args(["-c", processes]).status().unwrap().success());
+    std::thread::sleep(Duration::from_millis(500));
+    Workload::start(comm("new"), "getppid", &[CALLS]).finish();
+    assert!(agent.stop().0.success());
+    let attributes = [("ebpf.comm", comm("new")), ("ebpf.syscall.name", "getppid")];
+    assert_eq!(sink.sum("ebpf.syscalls", &attributes), CALLS as f64);
+}
+
+#[test]
 fn nothing_stays_attached_or_pinned() {
     let pins = pin_path();
     let agent = Agent::start(&format!(

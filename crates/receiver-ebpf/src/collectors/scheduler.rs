@@ -46,7 +46,7 @@ impl SchedulerCounters {
     }
 
     fn switches(&self) -> u64 {
-        self.voluntary + self.involuntary
+        self.voluntary.saturating_add(self.involuntary)
     }
 }
 
@@ -116,18 +116,17 @@ impl Scheduler {
             *stream = Stream { generation: entry.generation, ..Stream::default() };
         }
         if entry.delivered & source.reader != 0 {
-            stream.sets = None;
             return;
         }
         let (epoch, last) = stream.ledger.last();
         // A running task may have been counted short at this read, never backwards.
         let total = if epoch == 0 { total } else { total.zip(&last, u64::max) };
         let total = stream.ledger.advance(entry.epoch, total);
-        if total == SchedulerCounters::default() || !self.admission.admits(slot, entry) {
-            return;
-        }
         if epoch != entry.epoch {
             stream.exported = SchedulerCounters::default();
+        }
+        if total == SchedulerCounters::default() || !self.admission.admits(slot, entry) {
+            return;
         }
         let process = &entry.process;
         let stale = stream.sets.as_ref().is_none_or(|sets| !same(&sets.process, process));
@@ -138,6 +137,10 @@ impl Scheduler {
         stream.exported = total;
         if let Some(sets) = &stream.sets {
             push(metrics, sets, entry.start, source.time, &total, &interval);
+        }
+        if entry.exited != 0 {
+            // These were the final values.
+            stream.sets = None;
         }
     }
 }
@@ -213,9 +216,9 @@ fn add_running(source: &mut Source<'_>, totals: &mut [Total]) {
         let total = totals.binary_search_by_key(&(slot, generation), |total| (total.slot, total.generation));
         if let Ok(position) = total {
             let total = &mut totals[position].counters;
-            total.runtime += record.runtime;
-            total.run_delay += record.run_delay;
-            total.migrations += record.migrations;
+            total.runtime = total.runtime.saturating_add(record.runtime);
+            total.run_delay = total.run_delay.saturating_add(record.run_delay);
+            total.migrations = total.migrations.saturating_add(record.migrations);
         }
     }
 }

@@ -52,7 +52,6 @@ impl Reader for Syscalls {
         self.cells.for_each(kernel, *stripes, &every, |(slot, generation), number, total, stream| {
             let Some(entry) = processes.present(&kernel.processes, slot, generation) else { return };
             if entry.delivered & reader != 0 {
-                stream.attributes = None;
                 return;
             }
             let total = stream.ledger.advance(entry.epoch, total);
@@ -67,6 +66,10 @@ impl Reader for Syscalls {
             }
             if let Some(attributes) = &stream.attributes {
                 points.push(attributes, entry.start, total);
+            }
+            if entry.exited != 0 {
+                // These were the final values.
+                stream.attributes = None;
             }
         });
         self.read_overflow(source, &mut points);

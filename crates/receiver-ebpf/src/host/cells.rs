@@ -14,9 +14,9 @@ use crate::kernel::{BUCKET_WAYS, CELL_INDICES, Cell, Kernel};
 impl Totals for Cell {
     fn since(&self, earlier: &Self) -> Self {
         Self {
-            count: self.count - earlier.count,
-            nanoseconds: self.nanoseconds - earlier.nanoseconds,
-            errors: self.errors - earlier.errors,
+            count: self.count.wrapping_sub(earlier.count),
+            nanoseconds: self.nanoseconds.wrapping_sub(earlier.nanoseconds),
+            errors: self.errors.wrapping_sub(earlier.errors),
         }
     }
 }
@@ -150,9 +150,9 @@ pub(crate) fn sum(kernel: &Kernel, stripes: usize, cell: usize) -> Cell {
 }
 
 fn add(totals: &mut Cell, part: &Cell) {
-    totals.count += part.count;
-    totals.nanoseconds += part.nanoseconds;
-    totals.errors += part.errors;
+    totals.count = totals.count.wrapping_add(part.count);
+    totals.nanoseconds = totals.nanoseconds.wrapping_add(part.nanoseconds);
+    totals.errors = totals.errors.wrapping_add(part.errors);
 }
 
 /// The low 12 bits.

@@ -1,8 +1,8 @@
 //! Slots out and back: the ring that the kernel takes from, and which slot returns to it when.
 //!
-//! The slot of a process that has exited stays readable for five minutes, so that
-//! a restarted agent could still export it, unless newcomers need it before: the
-//! one that exited first goes first, and none before every reader has delivered it.
+//! The slot of a process that has exited stays readable for five minutes, unless
+//! newcomers need it or its cells before: the one that exited first goes first, and
+//! none before every reader has delivered it.
 
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
@@ -16,8 +16,8 @@ use crate::kernel::{
 /// How long the slot of an exited process is kept while there is no need for it, in ns.
 const RETENTION: u64 = 300_000_000_000;
 
-/// Share of the slots that is kept free for newcomers between two reads: one in this many.
-const RESERVE: u64 = 4;
+/// Share of the slots, and of the cells, that is kept free for newcomers between two reads: one in this many.
+const RESERVE: u64 = 2;
 
 const FREE_HEAD: usize = offset_of!(Control, free_head);
 const FREE_TAIL: usize = offset_of!(Control, free_tail);
@@ -42,7 +42,9 @@ pub(crate) fn recycle(kernel: &Kernel, processes: &mut Processes, stripes: usize
         .map(|(slot, entry)| (entry.exited, slot, entry.generation))
         .collect();
     candidates.sort_unstable();
-    let wanted = (kernel.processes.len() as u64 / RESERVE).saturating_sub(free(kernel));
+    let slots = kernel.processes.len() as u64;
+    // How many cells a process has is not known here, so where they run low all go that may.
+    let wanted = if cells_run_low(kernel) { slots } else { slots.div_ceil(RESERVE).saturating_sub(free(kernel)) };
     let due: Vec<(u32, u32)> = (0..)
         .zip(candidates)
         .take_while(|(index, (exited, ..))| *index < wanted || now.saturating_sub(*exited) > RETENTION)
@@ -56,6 +58,13 @@ pub(crate) fn recycle(kernel: &Kernel, processes: &mut Processes, stripes: usize
         clear_slot(kernel, stripes, slot as usize, generation);
         processes.forget(slot);
     }
+}
+
+fn cells_run_low(kernel: &Kernel) -> bool {
+    let keys = kernel.keys.len() * BUCKET_WAYS as usize;
+    let key = |cell: usize| kernel.keys.at(cell / BUCKET_WAYS as usize, cell % BUCKET_WAYS as usize * 8);
+    let used = (0..keys).filter(|cell| key(*cell).load(Ordering::Relaxed) != 0).count();
+    used > keys - keys / usize::try_from(RESERVE).unwrap_or(1)
 }
 
 /// Slots that the kernel can take now.
@@ -79,7 +88,8 @@ fn clear_slot(kernel: &Kernel, stripes: usize, slot: usize, generation: u32) {
     tail.store(position + 1, Ordering::Release);
 }
 
-/// Counters first, then the key: a way with a zero key is free to be claimed.
+/// Counters first, then the key: a way with a zero key is free to be claimed. What an earlier life of a
+/// slot left behind goes too.
 fn clear_cells(kernel: &Kernel, stripes: usize, due: &[(u32, u32)]) {
     let mut gone = due.to_vec();
     gone.sort_unstable();
@@ -88,7 +98,9 @@ fn clear_cells(kernel: &Kernel, stripes: usize, due: &[(u32, u32)]) {
     for bucket in 0..kernel.keys.len() {
         for way in 0..ways {
             let key = kernel.keys.at(bucket, way * 8).load(Ordering::Acquire);
-            if key == 0 || gone.binary_search(&owner(key)).is_err() {
+            let (slot, generation) = owner(key);
+            let stale = kernel.processes.read(slot as usize).generation != generation;
+            if key == 0 || !(stale || gone.binary_search(&(slot, generation)).is_ok()) {
                 continue;
             }
             for stripe in 0..stripes {

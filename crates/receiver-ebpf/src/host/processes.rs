@@ -82,7 +82,7 @@ impl Processes {
     }
 
     /// Takes over what the kernel wrote since the last time: births, names, exits.
-    pub(crate) fn refresh(&mut self, kernel: &Kernel, clock: Clock) {
+    pub(crate) fn refresh(&mut self, kernel: &Kernel, clock: &mut Clock) {
         self.agent = kernel.control.at(0, offset_of!(Control, agent)).load(Ordering::Acquire);
         // Slots are handed out from the ring in order, so none beyond the head was ever used.
         let used = kernel.control.at(0, offset_of!(Control, free_head)).load(Ordering::Acquire) + 1;
@@ -94,7 +94,7 @@ impl Processes {
         self.refreshed = clock.now();
     }
 
-    fn refresh_slot(&mut self, slot: usize, rows: &Mapped<ProcessRow>, clock: Clock) {
+    fn refresh_slot(&mut self, slot: usize, rows: &Mapped<ProcessRow>, clock: &Clock) {
         let row = rows.read(slot);
         if row.born == 0 {
             return;
@@ -107,7 +107,8 @@ impl Processes {
             self.rename(slot, rows, None);
         }
         // Read before the counters of this read, so that those of a process that has exited are final.
-        self.entries[slot].exited = row.exited;
+        // Threads that were adopted late may have joined since.
+        self.entries[slot].exited = if row.threads == 0 { row.exited } else { 0 };
     }
 
     /// Takes over name and facts of the process in `slot`, which was born at `born` or changed its name since the last read.

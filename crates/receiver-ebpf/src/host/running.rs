@@ -54,7 +54,7 @@ impl Running {
         let collectors = collectors_of(readers);
         let mut kernel = kernel::load(&options(config, sizing, &collectors))?;
         lifecycle::open(&kernel);
-        let clock = Clock::anchored();
+        let mut clock = Clock::anchored();
         let hooks: Vec<_> = collectors.iter().map(|collector| collector.hooks).collect();
         let outcomes = kernel.attach(&hooks)?;
         let mut failed = Vec::new();
@@ -83,7 +83,7 @@ impl Running {
     /// One read: the metrics of `reader` now, with the host's own where it is the first.
     pub(crate) fn read(&mut self, id: ReaderId, reader: &mut dyn Reader) -> Vec<Metric> {
         let Some(collector) = self.readers.get(id.0) else { return Vec::new() };
-        self.processes.refresh(&self.kernel, self.clock);
+        self.processes.refresh(&self.kernel, &mut self.clock);
         let bit = 1 << (id.0 % 64);
         let time = self.clock.now();
         let mut metrics = Vec::new();

@@ -61,6 +61,7 @@ entries! {
         free_tail: u64,
         loss: [u64; 8],
         agent: u64,
+        attached: u64,
     }
 
     /// Eight keys that hash alike, see `struct bucket`.

@@ -1,10 +1,15 @@
 //! Programs into the kernel, in the order that keeps every count exact.
 
+use std::mem::offset_of;
+use std::sync::atomic::Ordering;
+
 use aya::Btf;
 use aya::programs::{BtfTracePoint, Iter};
 
+use super::abi::Control;
 use super::load::{Hook, Kernel};
 use super::requirements::LoadError;
+use super::system;
 
 /// What every collector stands on: who runs where, who is born, what it is called.
 const BASE: [Hook; 3] = [
@@ -25,6 +30,7 @@ impl Kernel {
     /// Where the base itself cannot be attached.
     pub(crate) fn attach(&mut self, collectors: &[&'static [Hook]]) -> Result<Vec<Attached>, LoadError> {
         let btf = Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))?;
+        self.control.at(0, offset_of!(Control, attached)).store(system::boottime_now(), Ordering::Release);
         self.attach_all(&BASE, &btf)?;
         for iterator in ["tfo_adopt", "tfo_running"] {
             self.iterator(iterator)?.load("task", &btf).map_err(|error| LoadError::program(iterator, &error))?;

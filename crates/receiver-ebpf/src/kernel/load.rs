@@ -9,6 +9,7 @@ use super::abi::{Bucket, Cell, Control, Entry, ProcessRow, SlotCounters};
 use super::mapped::Mapped;
 use super::pin::Pins;
 use super::requirements::{self, LoadError};
+use super::system;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/task_storage.bpf.o"));
 
@@ -80,7 +81,10 @@ pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
         }
         let shared = u8::from(options.stripes_shared);
         let masks = [options.stripes - 1, ring - 1, options.buckets - 1];
-        let rt_sigreturn = i32::try_from(libc::SYS_rt_sigreturn).unwrap_or(-1);
+        let calls = system::CALLS.map(|(name, number)| (name, i32::try_from(number).unwrap_or(-1)));
+        for (name, number) in &calls {
+            loader.override_global(name, number, true);
+        }
         loader
             .override_global("stripes_shared", &shared, true)
             .override_global("stripe_mask", &masks[0], true)
@@ -88,7 +92,6 @@ pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
             .override_global("bucket_mask", &masks[2], true)
             .override_global("slot_count", &options.slots, true)
             .override_global("cell_count", &options.cells, true)
-            .override_global("rt_sigreturn", &rt_sigreturn, true)
             .map_max_entries("tfo_free", ring)
             .map_max_entries("tfo_processes", options.slots)
             .map_max_entries("tfo_slots", options.slots * options.stripes)

@@ -14,11 +14,34 @@ pub(crate) fn release_memory() {
     }
 }
 
+/// Settings of the object that are numbers of syscalls; -1 where the architecture lacks one.
+#[cfg(target_arch = "x86_64")]
+pub(super) const CALLS: [(&str, libc::c_long); 5] = [
+    ("rt_sigreturn", libc::SYS_rt_sigreturn),
+    ("clone_number", libc::SYS_clone),
+    ("clone3_number", libc::SYS_clone3),
+    ("fork_number", libc::SYS_fork),
+    ("vfork_number", libc::SYS_vfork),
+];
+/// Settings of the object that are numbers of syscalls; -1 where the architecture lacks one.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const CALLS: [(&str, libc::c_long); 3] =
+    [("rt_sigreturn", libc::SYS_rt_sigreturn), ("clone_number", libc::SYS_clone), ("clone3_number", libc::SYS_clone3)];
+
 /// CLOCK_MONOTONIC in nanoseconds: what `bpf_ktime_get_ns` reads.
 pub(crate) fn monotonic_now() -> u64 {
+    read_clock(libc::CLOCK_MONOTONIC)
+}
+
+/// CLOCK_BOOTTIME in nanoseconds: what the start of a task is given in.
+pub(super) fn boottime_now() -> u64 {
+    read_clock(libc::CLOCK_BOOTTIME)
+}
+
+fn read_clock(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: room for one timespec; this clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    // SAFETY: room for one timespec; both clocks always exist.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
