@@ -7,7 +7,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-e2e bench bench-kernel check clean
+.PHONY: help build run test test-e2e bench bench-kernel footprint check clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:[^#]*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ bench: ## encoding a batch, beside the same with opentelemetry-proto
 bench-kernel: ## ns per event of each kernel program, beside the seed's way
 	@scripts/setup.sh test
 	TFO_AS_ROOT=1 $(CARGO) bench --locked -p receiver-ebpf --bench kernel
+
+footprint: build ## memory and CPU of the agent with a thousand live processes; six minutes
+	@scripts/setup.sh check
+	@$(SUDO) scripts/footprint
 
 check: ## format, lints, docs, crate arrows, files
 	@scripts/setup.sh check

@@ -10,6 +10,7 @@ use component::{
 };
 use http::uri::PathAndQuery;
 use pdata::Batch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
@@ -68,17 +69,19 @@ impl OtlpGrpc {
     }
 
     async fn attempt(&mut self, request: Bytes) -> Result<Bytes, ExportError> {
-        let client = self.client.get_or_insert_with(|| client(&self.endpoint, self.compression));
+        let mut client = self.client.get_or_insert_with(|| client(&self.endpoint, self.compression)).clone();
         let request = Request::from_parts(self.headers.clone(), Extensions::default(), request);
-        match timeout(self.timeout, call(client, request)).await {
-            Ok(answer) => answer.map_err(|status| of_status(&self.name, &status)),
-            Err(_) => {
-                // The connection may be dead without knowing it: the next attempt gets another.
-                self.client = None;
-                let reason = format!("{}: no answer within {:?}", self.name, self.timeout);
-                Err(ExportError::Retryable { reason, after: None })
-            }
-        }
+        // A task of its own: tonic panics on some malformed answers, and no answer may end the exporter.
+        let mut attempt = JoinSet::new();
+        attempt.spawn(async move { call(&mut client, request).await });
+        let reason = match timeout(self.timeout, attempt.join_next()).await {
+            Ok(Some(Ok(answer))) => return answer.map_err(|status| of_status(&self.name, &status)),
+            Ok(_) => format!("{}: malformed answer", self.name),
+            Err(_) => format!("{}: no answer within {:?}", self.name, self.timeout),
+        };
+        // The connection may be dead without knowing it: the next attempt gets another.
+        self.client = None;
+        Err(ExportError::Retryable { reason, after: None })
     }
 }
 
