@@ -36,6 +36,26 @@ service:
     ))
 }
 
+/// An agent with room for few processes that pushes all it has.
+fn start_small(sink: &Sink, max_processes: u32, interval: &str) -> Agent {
+    Agent::start(&format!(
+        r#"
+extensions:
+  ebpf: {{pin_path: {pins}, max_processes: {max_processes} }}
+receivers:
+  ebpf_syscalls: {{collection_interval: {interval} }}
+exporters:
+  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}}}
+service:
+  extensions: [ebpf]
+  pipelines:
+    metrics: {{receivers: [ebpf_syscalls], exporters: [otlp_grpc]}}
+"#,
+        pins = pin_path(),
+        sink = sink.address,
+    ))
+}
+
 /// Waits until the page says `expected` calls of `syscall` by processes called `comm`, and the sink too.
 fn expect_calls(agent: &Agent, sink: &Sink, comm: &str, syscall: &str, expected: u64) {
     let labels = [("comm", comm), ("syscall", syscall)];
@@ -199,56 +219,22 @@ fn errors_are_counted_and_success_is_none() {
 #[test]
 fn what_finds_no_slot_is_in_the_overflow_stream_to_the_last_call() {
     let sink = Sink::start(0);
-    let configuration = format!(
-        r#"
-extensions:
-  ebpf: {{pin_path: {pins}, max_processes: 8}}
-receivers:
-  ebpf_syscalls: {{collection_interval: 1h}}
-exporters:
-  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}}}
-service:
-  extensions: [ebpf]
-  pipelines:
-    metrics: {{receivers: [ebpf_syscalls], exporters: [otlp_grpc]}}
-"#,
-        pins = pin_path(),
-        sink = sink.address,
-    );
-    let agent = Agent::start(&configuration);
-    // No other process of this machine makes so many of these calls.
-    Workload::start(comm("over"), "fork", &[2_500, 40]).finish();
+    let agent = start_small(&sink, 8, "1h");
+    Workload::start(comm("over"), "rare", &[2_500, 40]).finish();
     let (status, log) = agent.stop();
     assert!(status.success(), "{log}");
-    let overflow = sink.sum("ebpf.syscalls", &[("otel.metric.overflow", "true"), ("ebpf.syscall.name", "getppid")]);
-    let named = sink.sum("ebpf.syscalls", &[("ebpf.comm", comm("over")), ("ebpf.syscall.name", "getppid")]);
+    let call = ("ebpf.syscall.name", "sched_rr_get_interval");
+    let overflow = sink.sum("ebpf.syscalls", &[("otel.metric.overflow", "true"), call]);
+    let named = sink.sum("ebpf.syscalls", &[("ebpf.comm", comm("over")), call]);
     println!("overflow {overflow}, in slots of their own {named}");
-    assert!(overflow + named >= CALLS as f64, "{overflow} + {named}");
-    // Other processes of a test run make a few of their own.
-    assert!(overflow + named < CALLS as f64 + 2_000.0, "{overflow} + {named}");
+    assert_eq!(overflow + named, CALLS as f64);
     assert!(sink.sum("tfo.ebpf.loss", &[("reason", "process_folded")]) > 0.0);
 }
 
 #[test]
 fn a_host_that_execs_all_the_time_keeps_room_for_newcomers() {
     let sink = Sink::start(0);
-    let configuration = format!(
-        r#"
-extensions:
-  ebpf: {{pin_path: {pins}, max_processes: 2048}}
-receivers:
-  ebpf_syscalls: {{collection_interval: 200ms}}
-exporters:
-  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}}}
-service:
-  extensions: [ebpf]
-  pipelines:
-    metrics: {{receivers: [ebpf_syscalls], exporters: [otlp_grpc]}}
-"#,
-        pins = pin_path(),
-        sink = sink.address,
-    );
-    let agent = Agent::start(&configuration);
+    let agent = start_small(&sink, 2_048, "200ms");
     // Some 20 cells each: several times as many as there are.
     let processes = "i=0; while [ $i -lt 1500 ]; do /bin/true; i=$((i+1)); done";
     assert!(std::process::Command::new("sh").args(["-c", processes]).status().unwrap().success());

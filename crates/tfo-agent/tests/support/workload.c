@@ -30,10 +30,14 @@ static void must(int ok, const char *what)
 	}
 }
 
+static long call = SYS_getppid;
+
 static void getppids(long count)
 {
+	struct timespec time;
+
 	for (long i = 0; i < count; i++)
-		syscall(SYS_getppid);
+		syscall(call, 0, &time);
 }
 
 static void *getppid_thread(void *unused)
@@ -260,6 +264,11 @@ int main(int argc, char **argv)
 		exec_from_thread(argv[1], a);
 	else if (!strcmp(what, "fork"))
 		children(a, b);
+	else if (!strcmp(what, "rare")) {
+		/* as fork, with a call that nobody else on the machine makes */
+		call = SYS_sched_rr_get_interval;
+		children(a, b);
+	}
 	else if (!strcmp(what, "sleep"))
 		sleeps(a, b);
 	else if (!strcmp(what, "short"))
