@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 
-const CALLS: u32 = 500_000;
-const ROUND_TRIPS: u32 = 60_000;
+const CALLS: u32 = 300_000;
+const ROUND_TRIPS: u32 = 30_000;
 
 /// Runs load `what` to its end.
 pub(crate) fn run(what: &str) {
