@@ -128,6 +128,21 @@ install_packaged_rust() {
     fi
 }
 
+# rustup from the distribution, or else by its own installer, as its home page says.
+# Neither may be in reach, which is no fault yet: a packaged Rust may do.
+install_rustup() {
+    if [ -n "$(candidate rustup)" ]; then
+        apt_install rustup
+        return
+    fi
+    have curl || apt_install curl
+    say "rustup, by its own installer"
+    curl --proto '=https' --tlsv1.2 -sSf --connect-timeout 15 https://sh.rustup.rs |
+        sh -s -- -y -q --no-modify-path --profile minimal --default-toolchain none || true
+    PATH=$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
+    have rustup || say "the installer of rustup is out of reach"
+}
+
 setup_rust() {
     if use_rust; then
         case $rust_is in *"in place of"*) prefer_pinned ;; esac
@@ -135,7 +150,7 @@ setup_rust() {
     fi
     if ! have rustup; then
         apt_update "Rust $rust_min or newer"
-        [ -z "$(candidate rustup)" ] || apt_install rustup
+        install_rustup
     fi
     if have rustup && install_pinned && use_rust; then return 0; fi
     apt_update "Rust $rust_min or newer"
