@@ -6,9 +6,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::agent::{Agent, pin_path};
+use support::eventually;
 use support::sink::Sink;
 use support::workload::{self, Workload, comm};
-use support::{agent, eventually};
 
 const CALLS: u64 = 100_000;
 
@@ -261,5 +261,4 @@ fn nothing_stays_attached_or_pinned() {
     let (status, log) = agent.stop();
     assert!(status.success(), "{log}");
     assert!(!directory.exists());
-    let _ = agent::binary();
 }
