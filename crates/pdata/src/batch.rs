@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Attribute, Descriptor, Point};
+use crate::{Attribute, Attributes, Descriptor, HistogramPoint, Point};
 
 /// Who the telemetry is about, such as this host's agent.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -41,48 +41,85 @@ pub struct ResourceMetrics {
 pub struct ScopeMetrics {
     /// Shared by every batch of the same source.
     pub scope: Arc<Scope>,
-    /// One entry per metric.
+    /// One entry per metric of plain numbers.
     pub metrics: Vec<Metric>,
+    /// One entry per metric of distributions.
+    pub histograms: Vec<HistogramMetric>,
 }
 
 /// One metric with the points of its streams.
 #[derive(Debug, Clone)]
-pub struct Metric {
+pub struct Metric<P = Point> {
     /// Name, unit and kind.
     pub descriptor: Arc<Descriptor>,
     /// At most one point per stream.
-    pub points: Vec<Point>,
+    pub points: Vec<P>,
+}
+
+/// One metric whose points are distributions; its instrument says so.
+pub type HistogramMetric = Metric<HistogramPoint>;
+
+/// What a receiver has read: metrics of plain numbers, and of distributions.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Counters, up-down counters and gauges.
+    pub numbers: Vec<Metric>,
+    /// Exponential histograms.
+    pub histograms: Vec<HistogramMetric>,
+}
+
+impl From<Vec<Metric>> for Metrics {
+    fn from(numbers: Vec<Metric>) -> Self {
+        Self { numbers, histograms: Vec::new() }
+    }
 }
 
 impl Batch {
     /// A batch of one resource and one scope, the shape that a receiver makes.
     #[must_use]
-    pub fn of(resource: Arc<Resource>, scope: Arc<Scope>, metrics: Vec<Metric>) -> Self {
-        Self { resources: vec![ResourceMetrics { resource, scopes: vec![ScopeMetrics { scope, metrics }] }] }
+    pub fn of(resource: Arc<Resource>, scope: Arc<Scope>, metrics: impl Into<Metrics>) -> Self {
+        let Metrics { numbers: metrics, histograms } = metrics.into();
+        Self {
+            resources: vec![ResourceMetrics { resource, scopes: vec![ScopeMetrics { scope, metrics, histograms }] }],
+        }
     }
 
-    /// All metrics, whatever their resource and scope.
+    /// All metrics of plain numbers, whatever their resource and scope.
     pub fn metrics(&self) -> impl Iterator<Item = &Metric> {
-        self.resources.iter().flat_map(|resource| &resource.scopes).flat_map(|scope| &scope.metrics)
+        self.scopes().flat_map(|scope| &scope.metrics)
     }
 
-    /// Number of data points: what is counted as items everywhere.
+    /// All metrics of distributions, whatever their resource and scope.
+    pub fn histograms(&self) -> impl Iterator<Item = &HistogramMetric> {
+        self.scopes().flat_map(|scope| &scope.histograms)
+    }
+
+    /// Number of data points, a distribution being one: what is counted as items everywhere.
     #[must_use]
     pub fn items(&self) -> usize {
-        self.metrics().map(|metric| metric.points.len()).sum()
+        let numbers: usize = self.metrics().map(|metric| metric.points.len()).sum();
+        numbers + self.histograms().map(|metric| metric.points.len()).sum::<usize>()
     }
 
-    /// Keeps the points that `keep` says yes to, and drops what is empty then.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Point) -> bool) {
+    /// Keeps the points of streams that `keep` says yes to, and drops what is empty then.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Attributes) -> bool) {
         for resource in &mut self.resources {
             for scope in &mut resource.scopes {
                 for metric in &mut scope.metrics {
-                    metric.points.retain(&mut keep);
+                    metric.points.retain(|point| keep(&point.attributes));
+                }
+                for metric in &mut scope.histograms {
+                    metric.points.retain(|point| keep(&point.attributes));
                 }
                 scope.metrics.retain(|metric| !metric.points.is_empty());
+                scope.histograms.retain(|metric| !metric.points.is_empty());
             }
-            resource.scopes.retain(|scope| !scope.metrics.is_empty());
+            resource.scopes.retain(|scope| !scope.metrics.is_empty() || !scope.histograms.is_empty());
         }
         self.resources.retain(|resource| !resource.scopes.is_empty());
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = &ScopeMetrics> {
+        self.resources.iter().flat_map(|resource| &resource.scopes)
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::Attributes;
+use crate::{Attributes, SeedName};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z.
 pub type UnixNanos = u64;
@@ -17,6 +17,8 @@ pub enum Instrument {
     UpDownCounter,
     /// A value that stands for itself.
     Gauge,
+    /// How what was observed since `start` is distributed; its points are [`HistogramPoint`](crate::HistogramPoint)s.
+    ExponentialHistogram,
 }
 
 /// How the 64 bits of a [`Point`]'s value are to be read.
@@ -40,33 +42,12 @@ pub struct Descriptor {
     pub unit: Cow<'static, str>,
     /// One sentence for people.
     pub description: Cow<'static, str>,
-    /// Counter, up-down counter or gauge.
+    /// Counter, up-down counter, gauge or histogram.
     pub instrument: Instrument,
     /// How values are stored.
     pub number: NumberKind,
-    /// The name in the operations guide that this agent implements, where it has one.
-    pub seed: Option<&'static SeedName>,
-}
-
-/// A metric's name and labels as the operations guide spells them.
-///
-/// Streams that differ only in attributes not listed here are one series there:
-/// their values are added up.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct SeedName {
-    /// Full name on a Prometheus page, such as `tfo_ebpf_syscall_count`.
-    pub name: &'static str,
-    /// Labels, in the order in which they are printed.
-    pub labels: &'static [SeedLabel],
-}
-
-/// One label of the operations guide, and the attribute that it shows.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct SeedLabel {
-    /// Label on the page, such as `syscall`.
-    pub label: &'static str,
-    /// Attribute key, such as `ebpf.syscall.name`.
-    pub attribute: &'static str,
+    /// The names in the operations guide that this agent implements, where it has some; of histograms it has none.
+    pub seeds: &'static [SeedName],
 }
 
 /// One value of one stream.
@@ -85,12 +66,17 @@ pub struct Point {
 impl Point {
     /// The value as it leaves the agent: seconds for nanoseconds.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a double is what the wire carries")]
     pub fn as_f64(&self, number: NumberKind) -> f64 {
-        match number {
-            NumberKind::Unsigned => self.bits as f64,
-            NumberKind::Double => f64::from_bits(self.bits),
-            NumberKind::Nanoseconds => self.bits as f64 / 1e9,
-        }
+        to_f64(self.bits, number)
+    }
+}
+
+/// `bits` as a double, seconds for nanoseconds.
+#[expect(clippy::cast_precision_loss, reason = "a double is what the wire carries")]
+pub(crate) fn to_f64(bits: u64, number: NumberKind) -> f64 {
+    match number {
+        NumberKind::Unsigned => bits as f64,
+        NumberKind::Double => f64::from_bits(bits),
+        NumberKind::Nanoseconds => bits as f64 / 1e9,
     }
 }
