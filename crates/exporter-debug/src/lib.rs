@@ -8,7 +8,7 @@ use component::config::{Configuration, Section};
 use component::{
     Accepted, BoxFuture, BuiltExporter, ComponentId, Delivery, ExportError, Exporter, ExporterFactory, Stability,
 };
-use pdata::{Attributes, Batch, Metric, NumberKind, Point};
+use pdata::{Attributes, Batch, Descriptor, ExponentialHistogram, HistogramPoint, NumberKind, Point};
 
 /// The `debug` exporter type.
 pub static FACTORY: ExporterFactory = ExporterFactory {
@@ -68,27 +68,45 @@ impl Debug {
     fn write(&self, batch: &Batch) {
         match self.verbosity {
             Verbosity::Basic => {
-                let (resources, metrics, points) = (batch.resources.len(), batch.metrics().count(), batch.items());
+                let metrics = batch.metrics().count() + batch.histograms().count();
+                let (resources, points) = (batch.resources.len(), batch.items());
                 tracing::info!(otelcol.component.id = %self.id, resources, metrics, points, "batch");
             }
-            Verbosity::Normal => batch.metrics().for_each(|metric| self.write_metric(metric)),
+            Verbosity::Normal => {
+                batch.metrics().for_each(|metric| self.write_metric(&metric.descriptor, metric.points.len()));
+                batch.histograms().for_each(|metric| self.write_metric(&metric.descriptor, metric.points.len()));
+            }
             Verbosity::Detailed => {
                 for metric in batch.metrics() {
-                    metric.points.iter().for_each(|point| self.write_point(metric, point));
+                    metric.points.iter().for_each(|point| self.write_point(&metric.descriptor, point));
+                }
+                for metric in batch.histograms() {
+                    metric.points.iter().for_each(|point| self.write_histogram(&metric.descriptor, point));
                 }
             }
         }
     }
 
-    fn write_metric(&self, metric: &Metric) {
-        let (name, unit, points) = (&*metric.descriptor.name, &*metric.descriptor.unit, metric.points.len());
+    fn write_metric(&self, descriptor: &Descriptor, points: usize) {
+        let (name, unit) = (&*descriptor.name, &*descriptor.unit);
         tracing::info!(otelcol.component.id = %self.id, name, unit, points, "metric");
     }
 
-    fn write_point(&self, metric: &Metric, point: &Point) {
-        let (name, unit, start, time) = (&*metric.descriptor.name, &*metric.descriptor.unit, point.start, point.time);
-        let (value, attributes) = (Value(metric.descriptor.number, point), Set(&point.attributes));
+    fn write_point(&self, descriptor: &Descriptor, point: &Point) {
+        let (name, unit, start, time) = (&*descriptor.name, &*descriptor.unit, point.start, point.time);
+        let (value, attributes) =
+            (Value(descriptor.number, point.bits, point.as_f64(descriptor.number)), Set(&point.attributes));
         tracing::info!(otelcol.component.id = %self.id, name, unit, %value, %attributes, start, time, "point");
+    }
+
+    fn write_histogram(&self, descriptor: &Descriptor, point: &HistogramPoint) {
+        let (name, unit, start, time) = (&*descriptor.name, &*descriptor.unit, point.start, point.time);
+        let HistogramPoint { attributes, histogram, .. } = point;
+        let sum = Value(descriptor.number, histogram.sum, histogram.sum_as_f64(descriptor.number));
+        let (count, buckets, attributes) = (histogram.count(), Buckets(histogram), Set(attributes));
+        tracing::info!(
+            otelcol.component.id = %self.id, name, unit, count, %sum, %buckets, %attributes, start, time, "histogram"
+        );
     }
 }
 
@@ -99,15 +117,33 @@ impl Exporter for Debug {
     }
 }
 
-/// A value as it leaves the agent, whole numbers exactly.
-struct Value<'a>(NumberKind, &'a Point);
+/// A value as it leaves the agent, whole numbers exactly: kind, bits, and the bits read as that kind.
+struct Value(NumberKind, u64, f64);
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            NumberKind::Unsigned => write!(f, "{}", self.1.bits),
-            number => write!(f, "{}", self.1.as_f64(number)),
+            NumberKind::Unsigned => write!(f, "{}", self.1),
+            NumberKind::Double | NumberKind::Nanoseconds => write!(f, "{}", self.2),
         }
+    }
+}
+
+/// Buckets that are not empty, each as `upper edge:count`, with zero before them.
+struct Buckets<'a>(&'a ExponentialHistogram);
+
+impl fmt::Display for Buckets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (offset, counts) = self.0.used();
+        let edges = (i64::from(offset)..)
+            .map(|index| ExponentialHistogram::upper_edge(self.0.scale, i32::try_from(index).unwrap_or(i32::MAX)));
+        let zero = std::iter::once((0.0, &self.0.zero_count));
+        f.write_str("[")?;
+        let filled = zero.chain(edges.zip(counts)).filter(|(_, count)| **count > 0);
+        for (place, (edge, count)) in filled.enumerate() {
+            write!(f, "{}{edge:?}:{count}", if place == 0 { "" } else { " " })?;
+        }
+        f.write_str("]")
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use component::config::Faults;
-use pdata::{AttributeValue, Descriptor, Instrument, OwnAttributes, Process, Resource, Scope};
+use pdata::{AttributeValue, HistogramMetric, Instrument, Metric, Metrics, OwnAttributes, Process, Resource, Scope};
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn metric(number: NumberKind, values: &[u64]) -> Metric {
         description: "".into(),
         instrument: Instrument::Counter,
         number,
-        seed: None,
+        seeds: &[],
     };
     let process =
         Arc::new(Process { pid: 7, start_boottime: 0, comm: "sh".into(), uid: 0, cgroup: None, is_agent: false });
@@ -39,7 +39,11 @@ fn metric(number: NumberKind, values: &[u64]) -> Metric {
 }
 
 fn lines(verbosity: Verbosity) -> Vec<String> {
-    let metrics = vec![metric(NumberKind::Unsigned, &[u64::MAX]), metric(NumberKind::Nanoseconds, &[1_500_000_000, 0])];
+    let numbers = vec![metric(NumberKind::Unsigned, &[u64::MAX]), metric(NumberKind::Nanoseconds, &[1_500_000_000, 0])];
+    lines_of(verbosity, numbers.into())
+}
+
+fn lines_of(verbosity: Verbosity, metrics: Metrics) -> Vec<String> {
     let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
     let batch = Batch::of(Arc::new(resource), Arc::new(scope), metrics);
 
@@ -75,6 +79,39 @@ fn each_verbosity_has_its_lines() {
          attributes={process.pid=7, ebpf.comm=sh, ok=true} start=1 time=2"
     );
     assert!(detailed[0].contains(&format!("value={}", u64::MAX)), "{detailed:?}");
+}
+
+#[test]
+fn a_histogram_shows_the_buckets_that_are_not_empty() {
+    let Metric { descriptor, points } = metric(NumberKind::Nanoseconds, &[0]);
+    let descriptor = Descriptor { instrument: Instrument::ExponentialHistogram, ..(*descriptor).clone() };
+    let counts = [0, 4, 0, 1].into();
+    let point = |histogram| {
+        let (attributes, start, time) = (points[0].attributes.clone(), 1, 2);
+        HistogramPoint { attributes, start, time, histogram: Arc::new(histogram) }
+    };
+    let points = vec![
+        point(ExponentialHistogram { scale: 0, zero_count: 2, offset: -21, counts, sum: 1_500_000_000 }),
+        point(ExponentialHistogram::default()),
+    ];
+    let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points }];
+    let metrics = Metrics { numbers: vec![metric(NumberKind::Unsigned, &[1])], histograms };
+    assert_eq!(
+        lines_of(Verbosity::Basic, metrics.clone()),
+        ["INFO batch otelcol.component.id=debug/x resources=1 metrics=2 points=3"]
+    );
+    assert_eq!(
+        lines_of(Verbosity::Normal, metrics.clone())[1],
+        r#"INFO metric otelcol.component.id=debug/x name="ebpf.things" unit="s" points=2"#
+    );
+    let detailed = lines_of(Verbosity::Detailed, metrics);
+    assert_eq!(
+        detailed[1],
+        "INFO histogram otelcol.component.id=debug/x name=\"ebpf.things\" unit=\"s\" count=7 sum=1.5 \
+         buckets=[0.0:2 1.9073486328125e-6:4 7.62939453125e-6:1] \
+         attributes={process.pid=7, ebpf.comm=sh, ok=true} start=1 time=2"
+    );
+    assert!(detailed[2].contains("count=0 sum=0 buckets=[] "), "{detailed:?}");
 }
 
 #[test]

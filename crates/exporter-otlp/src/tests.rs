@@ -82,7 +82,7 @@ fn batch() -> Arc<Batch> {
         description: "Calls.".into(),
         instrument: Instrument::Counter,
         number: NumberKind::Unsigned,
-        seed: None,
+        seeds: &[],
     };
     let point = |id| Point {
         attributes: Arc::new(Attributes::new(vec![("id", AttributeValue::Int(id))])),

@@ -4,10 +4,13 @@
 //! opentelemetry-proto's metrics.proto and metrics_service.proto.
 
 use bytes::Bytes;
-use pdata::{Batch, Instrument, Metric, NumberKind, Point, ResourceMetrics, ScopeMetrics};
+use pdata::{
+    Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, NumberKind, Point, ResourceMetrics,
+    ScopeMetrics,
+};
 
 use crate::measure::{self, POINT_FIXED};
-use crate::wire::{put_attribute, put_bytes, put_varint};
+use crate::wire::{put_attribute, put_bytes, put_fixed, put_retagged, put_varint, zigzag};
 
 /// `batch` as an `ExportMetricsServiceRequest`.
 ///
@@ -50,19 +53,20 @@ impl Writer {
         for metric in &scope.metrics {
             self.metric(metric);
         }
+        for metric in &scope.histograms {
+            self.histogram_metric(metric);
+        }
     }
 
     fn metric(&mut self, metric: &Metric) {
         let descriptor = &metric.descriptor;
-        self.open(0x12);
-        put_bytes(&mut self.out, 0x0a, descriptor.name.as_bytes());
-        put_bytes(&mut self.out, 0x12, descriptor.description.as_bytes());
-        put_bytes(&mut self.out, 0x1a, descriptor.unit.as_bytes());
-        self.open(if descriptor.instrument == Instrument::Gauge { GAUGE } else { SUM });
+        self.open_metric(descriptor);
+        let is_sum = matches!(descriptor.instrument, Instrument::Counter | Instrument::UpDownCounter);
+        self.open(if is_sum { SUM } else { GAUGE });
         for point in &metric.points {
             self.point(point, descriptor.number);
         }
-        if descriptor.instrument != Instrument::Gauge {
+        if is_sum {
             self.out.extend(CUMULATIVE);
         }
         if descriptor.instrument == Instrument::Counter {
@@ -70,8 +74,24 @@ impl Writer {
         }
     }
 
+    fn histogram_metric(&mut self, metric: &HistogramMetric) {
+        self.open_metric(&metric.descriptor);
+        self.open(EXPONENTIAL_HISTOGRAM);
+        for point in &metric.points {
+            self.histogram_point(point, metric.descriptor.number);
+        }
+        self.out.extend(CUMULATIVE);
+    }
+
+    fn open_metric(&mut self, descriptor: &Descriptor) {
+        self.open(0x12);
+        put_bytes(&mut self.out, 0x0a, descriptor.name.as_bytes());
+        put_bytes(&mut self.out, 0x12, descriptor.description.as_bytes());
+        put_bytes(&mut self.out, 0x1a, descriptor.unit.as_bytes());
+    }
+
     fn point(&mut self, point: &Point, number: NumberKind) {
-        let attributes = measure::attributes(point);
+        let attributes = measure::attributes(&point.attributes);
         let mut fixed = [0; POINT_FIXED];
         fixed[0] = 0x11;
         fixed[1..9].copy_from_slice(&point.start.to_le_bytes());
@@ -90,6 +110,31 @@ impl Writer {
         self.out.extend_from_slice(attributes);
     }
 
+    fn histogram_point(&mut self, point: &HistogramPoint, number: NumberKind) {
+        let histogram = &point.histogram;
+        self.open(0x0a);
+        // A set is kept as the field that it is in a point of a number, where its field has another number.
+        put_retagged(&mut self.out, 0x0a, measure::attributes(&point.attributes));
+        put_fixed(&mut self.out, 0x11, point.start);
+        put_fixed(&mut self.out, 0x19, point.time);
+        put_fixed(&mut self.out, 0x21, histogram.count());
+        put_fixed(&mut self.out, 0x29, histogram.sum_as_f64(number).to_bits());
+        self.out.push(0x30);
+        put_varint(&mut self.out, zigzag(histogram.scale));
+        put_fixed(&mut self.out, 0x39, histogram.zero_count);
+        let (offset, counts) = histogram.used();
+        if counts.is_empty() {
+            return;
+        }
+        self.open(0x42);
+        self.out.push(0x08);
+        put_varint(&mut self.out, zigzag(offset));
+        self.open(0x12);
+        for count in counts {
+            put_varint(&mut self.out, *count);
+        }
+    }
+
     /// Begins the next message, as the field that `tag` names.
     fn open(&mut self, tag: u8) {
         self.out.push(tag);
@@ -99,6 +144,7 @@ impl Writer {
 
 const GAUGE: u8 = 0x2a;
 const SUM: u8 = 0x3a;
+const EXPONENTIAL_HISTOGRAM: u8 = 0x52;
 const AS_DOUBLE: u8 = 0x21;
 const AS_INT: u8 = 0x31;
 const CUMULATIVE: [u8; 2] = [0x10, 2];

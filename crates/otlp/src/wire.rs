@@ -14,12 +14,43 @@ pub(crate) fn varint_len(value: u64) -> usize {
     bits.div_ceil(7) as usize
 }
 
+/// A `sint32` as the varint that it is written as.
+pub(crate) fn zigzag(value: i32) -> u64 {
+    u64::from(((value << 1) ^ (value >> 31)).cast_unsigned())
+}
+
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(low_byte(value) | 0x80);
         value >>= 7;
     }
     out.push(low_byte(value));
+}
+
+/// A field of 64 fixed bits.
+pub(crate) fn put_fixed(out: &mut Vec<u8>, tag: u8, bits: u64) {
+    out.push(tag);
+    out.extend_from_slice(&bits.to_le_bytes());
+}
+
+/// Fields that were encoded one after the other under another tag, each of them a message.
+pub(crate) fn put_retagged(out: &mut Vec<u8>, tag: u8, fields: &[u8]) {
+    let mut at = out.len();
+    out.extend_from_slice(fields);
+    while at < out.len() {
+        out[at] = tag;
+        let (mut len, mut shift) = (0, 0);
+        loop {
+            at += 1;
+            let byte = out.get(at).copied().unwrap_or_default();
+            len |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        at += 1 + len;
+    }
 }
 
 pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {

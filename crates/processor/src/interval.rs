@@ -79,7 +79,7 @@ mod tests {
     use component::config::{Entry, Faults, Node, Position, Value};
 
     use super::*;
-    use crate::tests::{batch, point};
+    use crate::tests::{batch, batch_of, histogram, point};
 
     #[test]
     fn a_flush_emits_the_last_point_of_streams_updated_since() {
@@ -99,6 +99,22 @@ mod tests {
         assert_eq!((output.len(), output[1].items()), (2, 1));
         interval.flush(&mut output);
         assert_eq!(output.len(), 2, "nothing came, nothing goes");
+    }
+
+    #[test]
+    fn of_distributions_the_last_one_is_passed_on_whole() {
+        let mut interval = Interval::new(&Config { interval: Duration::from_secs(60) });
+        let mut output = Vec::new();
+        interval.process(batch_of(vec![], vec![histogram(None, 1, 10), histogram(None, 2, 10)]), &mut output);
+        interval.process(batch_of(vec![point(None, 1, 20)], vec![histogram(None, 1, 20)]), &mut output);
+        interval.flush(&mut output);
+        assert_eq!((output.len(), output[0].items(), output[0].metrics().count()), (1, 3, 1));
+        let counts = output[0].histograms().flat_map(|metric| &metric.points).map(|point| point.histogram.count());
+        assert_eq!(counts.collect::<Vec<_>>(), [20, 10]);
+
+        interval.process(batch_of(vec![], vec![histogram(None, 2, 30)]), &mut output);
+        interval.flush(&mut output);
+        assert_eq!((output.len(), output[1].items()), (2, 1), "a batch of nothing but distributions goes too");
     }
 
     #[test]

@@ -93,8 +93,8 @@ impl Processor for ProcessFilter {
     fn process(&mut self, mut batch: Batch, output: &mut Vec<Batch>) {
         // Points of one process come in a row, so most need no look-up at all.
         let mut last: Option<(Arc<Process>, bool)> = None;
-        batch.retain(|point| {
-            let Some(process) = point.attributes.process() else { return true };
+        batch.retain(|attributes| {
+            let Some(process) = attributes.process() else { return true };
             if let Some((known, verdict)) = &last
                 && Arc::ptr_eq(known, process)
             {
@@ -123,7 +123,7 @@ mod tests {
     use component::config::{Entry, Faults, Node, Position, Value};
 
     use super::*;
-    use crate::tests::{batch, point, process};
+    use crate::tests::{batch, batch_of, histogram, point, process};
 
     fn at(line: usize, value: Value) -> Node {
         Node { position: Position { file: "f".into(), line, column: 1 }, value }
@@ -160,6 +160,20 @@ mod tests {
         filter.process(batch(vec![point(Some(&sshd), 0, 2)]), &mut output);
         assert_eq!(output.len(), 1, "an empty batch goes nowhere");
         assert!(filter.predicate().unwrap().admits(&nginx));
+    }
+
+    #[test]
+    fn distributions_are_judged_as_numbers_are() {
+        let mut filter = filter(vec![("include", texts(1, &["^nginx"]))]);
+        let (nginx, sshd) = (process(1, "nginx"), process(3, "sshd"));
+        let points = [Some(&nginx), Some(&sshd), None].map(|who| histogram(who, 0, 1)).to_vec();
+        let mut output = Vec::new();
+        filter.process(batch_of(vec![point(Some(&sshd), 0, 1)], points), &mut output);
+        assert_eq!((output[0].items(), output[0].metrics().count()), (2, 0));
+        let kept = output[0].histograms().flat_map(|metric| &metric.points);
+        assert!(kept.map(|point| point.attributes.process()).all(|who| who.is_none_or(|who| *who == nginx)));
+        filter.process(batch_of(vec![], vec![histogram(Some(&sshd), 0, 2)]), &mut output);
+        assert_eq!(output.len(), 1, "an empty batch goes nowhere");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pdata::{
-    AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, OwnAttributes, Point, Process,
-    Resource, Scope, UnixNanos,
+    AttributeValue, Attributes, Batch, Descriptor, ExponentialHistogram, HistogramMetric, HistogramPoint, Instrument,
+    Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope, UnixNanos,
 };
 
 pub(crate) fn process(pid: u32, comm: &str) -> Arc<Process> {
@@ -21,15 +21,35 @@ pub(crate) fn point(process: Option<&Arc<Process>>, id: i64, time: UnixNanos) ->
     Point { attributes: Arc::new(attributes), start: 1, time, bits: 1 }
 }
 
+/// The same stream's point of a distribution, whose one bucket has as many observations as `time` says.
+pub(crate) fn histogram(process: Option<&Arc<Process>>, id: i64, time: UnixNanos) -> HistogramPoint {
+    let Point { attributes, start, time, .. } = point(process, id, time);
+    let histogram = Arc::new(ExponentialHistogram { counts: [time].into(), ..Default::default() });
+    HistogramPoint { attributes, start, time, histogram }
+}
+
 pub(crate) fn batch(points: Vec<Point>) -> Batch {
-    let descriptor = Descriptor {
-        name: "calls".into(),
-        unit: "{call}".into(),
-        description: "".into(),
-        instrument: Instrument::Counter,
-        number: NumberKind::Unsigned,
-        seed: None,
+    batch_of(points, vec![])
+}
+
+pub(crate) fn batch_of(points: Vec<Point>, distributions: Vec<HistogramPoint>) -> Batch {
+    let descriptor = |name: &'static str, instrument| {
+        Arc::new(Descriptor {
+            name: name.into(),
+            unit: "{call}".into(),
+            description: "".into(),
+            instrument,
+            number: NumberKind::Unsigned,
+            seeds: &[],
+        })
+    };
+    let metrics = Metrics {
+        numbers: vec![Metric { descriptor: descriptor("calls", Instrument::Counter), points }],
+        histograms: vec![HistogramMetric {
+            descriptor: descriptor("sizes", Instrument::ExponentialHistogram),
+            points: distributions,
+        }],
     };
     let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
-    Batch::of(Arc::new(resource), Arc::new(scope), vec![Metric { descriptor: Arc::new(descriptor), points }])
+    Batch::of(Arc::new(resource), Arc::new(scope), metrics)
 }

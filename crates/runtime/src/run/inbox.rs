@@ -72,7 +72,10 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use pdata::{AttributeValue, Attributes, Descriptor, Instrument, Metric, NumberKind, Point, Resource, Scope};
+    use pdata::{
+        AttributeValue, Attributes, Descriptor, ExponentialHistogram, HistogramMetric, HistogramPoint, Instrument,
+        Metric, Metrics, NumberKind, Point, Resource, Scope,
+    };
 
     use super::*;
 
@@ -84,7 +87,7 @@ mod tests {
             description: "".into(),
             instrument: Instrument::Counter,
             number: NumberKind::Unsigned,
-            seed: None,
+            seeds: &[],
         };
         let points = vec![Point { attributes, start: 0, time, bits: time }];
         let metrics = vec![Metric { descriptor: Arc::new(descriptor), points }];
@@ -93,6 +96,18 @@ mod tests {
             Arc::new(Scope { name: "test", version: "0" }),
             metrics,
         ))
+    }
+
+    fn distribution(stream: i64, time: u64) -> Arc<Batch> {
+        let numbers = batch(stream, time);
+        let Metric { descriptor, points } = numbers.metrics().next().unwrap().clone();
+        let histogram = Arc::new(ExponentialHistogram { counts: [time].into(), ..Default::default() });
+        let descriptor = Descriptor { instrument: Instrument::ExponentialHistogram, ..(*descriptor).clone() };
+        let points = vec![HistogramPoint { attributes: points[0].attributes.clone(), start: 0, time, histogram }];
+        let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points }];
+        let source = &numbers.resources[0];
+        let metrics = Metrics { histograms, ..Metrics::default() };
+        Arc::new(Batch::of(source.resource.clone(), source.scopes[0].scope.clone(), metrics))
     }
 
     fn bits(batch: &Batch) -> Vec<u64> {
@@ -112,6 +127,20 @@ mod tests {
         assert_eq!(bits(&inbox.next().await.unwrap()), [2, 3, 4]);
         assert_eq!(bits(&inbox.next().await.unwrap()), [5]);
         assert_eq!(inbox.counters.read().merged, 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_keeps_the_last_distribution_of_every_stream() {
+        let (_edge, input) = mpsc::channel(1);
+        let mut inbox = Inbox::new(input, 1, Arc::default());
+        for (stream, time) in [(1, 1), (2, 2), (1, 3)] {
+            inbox.push(distribution(stream, time));
+        }
+        inbox.push(batch(1, 4));
+        let merged = inbox.next().await.unwrap();
+        let counts = merged.histograms().flat_map(|metric| &metric.points).map(|point| point.histogram.count());
+        assert_eq!((counts.collect::<Vec<_>>(), bits(&merged)), (vec![3, 2], vec![4]));
+        assert_eq!((inbox.counters.read().merged, inbox.queue.len()), (1, 0));
     }
 
     #[tokio::test]

@@ -73,7 +73,7 @@ pub(crate) fn batch(source: &str, streams: u64, value: u64) -> Batch {
         description: "".into(),
         instrument: Instrument::Counter,
         number: NumberKind::Unsigned,
-        seed: None,
+        seeds: &[],
     });
     let point = |stream: u64| Point {
         attributes: Arc::new(Attributes::new(vec![
