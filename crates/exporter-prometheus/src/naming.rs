@@ -14,22 +14,29 @@ pub enum Naming {
 }
 
 impl Naming {
-    /// The guide's name and labels, where they are the ones to print.
-    pub(crate) fn seed(self, descriptor: &Descriptor) -> Option<&'static SeedName> {
-        descriptor.seed.filter(|_| self == Self::Seed)
+    /// The guide's names of the metric, where they are the ones to print.
+    pub(crate) fn seeds(self, descriptor: &Descriptor) -> &'static [SeedName] {
+        let counted = descriptor.instrument != Instrument::ExponentialHistogram;
+        if counted && self == Self::Seed { descriptor.seeds } else { &[] }
     }
 
-    /// Name of the family that the metric belongs to.
-    pub(crate) fn family(self, descriptor: &Descriptor) -> Cow<'static, str> {
-        if let Some(seed) = self.seed(descriptor) {
-            return seed.name.into();
+    /// The families that points of the metric may stand in.
+    pub(crate) fn families(self, descriptor: &Descriptor) -> Vec<Cow<'static, str>> {
+        let seeds = self.seeds(descriptor).iter().map(|seed| seed.name.into());
+        seeds.chain(self.own_family(descriptor)).collect()
+    }
+
+    /// The family of those points that stand under none of the guide's names; `None` where one of these takes all.
+    pub(crate) fn own_family(self, descriptor: &Descriptor) -> Option<Cow<'static, str>> {
+        if self.seeds(descriptor).iter().any(|seed| seed.only.is_empty()) {
+            return None;
         }
         let name = translate(&descriptor.name, &descriptor.unit, descriptor.instrument);
         let prefixed = self == Self::Otel || name.starts_with("tfo_");
-        if prefixed { name.into() } else { format!("tfo_{name}").into() }
+        Some(if prefixed { name.into() } else { format!("tfo_{name}").into() })
     }
 
-    /// Label of an attribute, on metrics that the guide has no name for.
+    /// Label of an attribute, on points that the guide has no name for.
     pub(crate) fn label(self, key: &'static str) -> Cow<'static, str> {
         match (self, key) {
             (Self::Seed, Attributes::PID) => "pid".into(),
@@ -98,7 +105,7 @@ mod tests {
 
     #[test]
     fn otel_names_follow_the_translation_rules() {
-        use Instrument::{Counter, Gauge, UpDownCounter};
+        use Instrument::{Counter, ExponentialHistogram, Gauge, UpDownCounter};
         let cases = [
             ("ebpf.syscalls", "{call}", Counter, "ebpf_syscalls_total"),
             ("ebpf.sched.oncpu.time", "s", Counter, "ebpf_sched_oncpu_time_seconds_total"),
@@ -107,6 +114,7 @@ mod tests {
             ("a..total.bytes", "By", Counter, "a_bytes_total"),
             ("9.lives", "1", UpDownCounter, "_9_lives"),
             ("x", "By/s", Gauge, "x_By_s"),
+            ("ebpf.tcp.rtt", "s", ExponentialHistogram, "ebpf_tcp_rtt_seconds"),
         ];
         for (name, unit, instrument, expected) in cases {
             assert_eq!(translate(name, unit, instrument), expected);

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use pdata::{Batch, Latest, UnixNanos};
 
-use crate::family;
+use crate::family::{self, Format};
 use crate::naming::Naming;
 
 /// What is held between batches and scrapes.
@@ -37,10 +37,15 @@ impl Held {
     }
 
     /// The page of what has not expired by `now`.
-    pub(crate) fn page(self: &Arc<Self>, now: SystemTime) -> Page {
+    pub(crate) fn page(self: &Arc<Self>, format: Format, now: SystemTime) -> Page {
         let mut latest = self.latest();
         latest.expire(self.oldest(now));
-        Page::Families(self.clone(), family::names(&latest, self.naming).into_iter())
+        Page::Families { held: self.clone(), format, names: family::names(&latest, self.naming).into_iter() }
+    }
+
+    /// Whose names the page uses.
+    pub(crate) fn naming(&self) -> Naming {
+        self.naming
     }
 
     fn latest(&self) -> MutexGuard<'_, Latest> {
@@ -57,7 +62,7 @@ impl Held {
 /// Body of a response.
 pub(crate) enum Page {
     /// The families of these names, those to come.
-    Families(Arc<Held>, std::vec::IntoIter<String>),
+    Families { held: Arc<Held>, format: Format, names: std::vec::IntoIter<String> },
     /// A short text.
     Text(Option<&'static str>),
 }
@@ -69,9 +74,9 @@ impl Body for Page {
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let bytes = match self.get_mut() {
             Self::Text(text) => text.take().map(|text| Bytes::from_static(text.as_bytes())),
-            Self::Families(held, names) => names
-                .map(|name| family::render(&held.latest(), held.naming, &name))
-                .find(|text| !text.is_empty())
+            Self::Families { held, format, names } => names
+                .map(|name| family::render(&held.latest(), held.naming, *format, &name))
+                .find(|family| !family.is_empty())
                 .map(Bytes::from),
         };
         Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
@@ -91,7 +96,7 @@ mod tests {
             description: "".into(),
             instrument: Instrument::Gauge,
             number: NumberKind::Unsigned,
-            seed: None,
+            seeds: &[],
         };
         let attributes = Arc::new(Attributes::new(vec![("id", AttributeValue::Int(id))]));
         let points = vec![Point { attributes, start: time, time, bits: 1 }];
@@ -114,9 +119,9 @@ mod tests {
         let held = Held::new(Naming::Otel, Duration::from_secs(300));
         held.merge(&batch(1, 1_000_000_000_000), at(1000));
         held.merge(&batch(2, 1_200_000_000_000), at(1200));
-        assert!(text(held.page(at(1300))).contains("id=\"1\""));
-        assert_eq!(text(held.page(at(1301))), "# TYPE m gauge\nm{id=\"2\"} 1\n");
-        let begun = held.page(at(1301));
+        assert!(text(held.page(Format::Text, at(1300))).contains("id=\"1\""));
+        assert_eq!(text(held.page(Format::Text, at(1301))), "# TYPE m gauge\nm{id=\"2\"} 1\n");
+        let begun = held.page(Format::Text, at(1301));
         held.merge(&Batch::default(), at(1501));
         assert_eq!(text(begun), "", "it expired while the page was being sent");
     }

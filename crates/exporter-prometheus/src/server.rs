@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use component::Shutdown;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,6 +17,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::accept;
+use crate::family::Format;
+use crate::naming::Naming;
 use crate::page::{Held, Page};
 
 /// A running server. Dropping it cuts every connection.
@@ -150,8 +153,12 @@ fn answer<B>(held: &Arc<Held>, request: &Request<B>) -> Response<Page> {
     if request.uri().path() != "/metrics" {
         return text(StatusCode::NOT_FOUND, "not found: the metrics are at /metrics\n");
     }
+    // Native histograms are for names that Prometheus' users expect them under; the guide's page is text.
+    let negotiated = held.naming() == Naming::Otel;
+    let accepted = request.headers().get_all(ACCEPT);
+    let format = if negotiated { accept::format(accepted.iter().map(HeaderValue::as_bytes)) } else { Format::Text };
     let body = match *request.method() {
-        Method::GET => held.page(SystemTime::now()),
+        Method::GET => held.page(format, SystemTime::now()),
         Method::HEAD => Page::Text(None),
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -160,7 +167,14 @@ fn answer<B>(held: &Arc<Held>, request: &Request<B>) -> Response<Page> {
         }
     };
     let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT));
+    let content_type = match format {
+        Format::Text => TEXT_FORMAT,
+        Format::Protobuf => PROTOBUF_FORMAT,
+    };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if negotiated {
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    }
     response
 }
 
@@ -172,6 +186,8 @@ fn text(status: StatusCode, text: &'static str) -> Response<Page> {
 }
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PROTOBUF_FORMAT: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 /// Most connections at a time: a scraper needs one.
 pub(crate) const CONNECTIONS: usize = 32;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,8 +10,12 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 
 fn exporter(port: u16) -> Prometheus {
+    named(port, Naming::Seed)
+}
+
+fn named(port: u16, naming: Naming) -> Prometheus {
     let mut config = Section::read_node(None, &mut Faults::default(), Config::read);
-    config.port = port;
+    (config.port, config.naming) = (port, naming);
     Prometheus::new(&"prometheus/test".parse().unwrap(), &config)
 }
 
@@ -22,7 +26,7 @@ fn batch() -> Arc<Batch> {
         description: "Things.".into(),
         instrument: Instrument::Counter,
         number: NumberKind::Unsigned,
-        seed: None,
+        seeds: &[],
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos().try_into().unwrap();
     let points = vec![Point { attributes: Arc::new(Attributes::new(vec![])), start: 1, time: now, bits: 42 }];
@@ -32,10 +36,15 @@ fn batch() -> Arc<Batch> {
 }
 
 async fn request(address: SocketAddr, head: &str) -> String {
+    String::from_utf8(request_with(address, head, b"").await).unwrap()
+}
+
+async fn request_with(address: SocketAddr, head: &str, headers: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(format!("{head} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let head = [format!("{head} HTTP/1.1\r\nHost: x\r\n").as_bytes(), headers, b"\r\n"].concat();
+    stream.write_all(&head).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
     answer
 }
 
@@ -75,6 +84,37 @@ async fn other_requests_are_told_where_to_go() {
 
     exporter.shutdown().await;
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens after shutdown");
+}
+
+#[tokio::test]
+async fn messages_are_served_under_opentelemetry_s_names_to_those_who_prefer_them() {
+    let protobuf =
+        b"Accept: application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited\r\n\
+        Accept: text/plain;q=0.5\r\n";
+    let head = |answer: &[u8]| {
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        String::from_utf8(answer[..end + 2].to_vec()).unwrap()
+    };
+    for (naming, is_protobuf) in [(Naming::Otel, true), (Naming::Seed, false)] {
+        let mut exporter = named(0, naming);
+        exporter.start().await.unwrap();
+        exporter.export(batch()).await.unwrap();
+        let address = exporter.server.as_ref().unwrap().addresses()[0];
+        let answer = request_with(address, "GET /metrics", protobuf).await;
+        let wanted = "content-type: application/vnd.google.protobuf; \
+                      proto=io.prometheus.client.MetricFamily; encoding=delimited\r\n";
+        assert_eq!(head(&answer).contains(wanted), is_protobuf, "{}", head(&answer));
+        assert_eq!(head(&answer).contains("vary: accept\r\n"), is_protobuf);
+        let is_family = answer.windows(24).any(|bytes| bytes == b"\x0a\x11ebpf_things_total\x12\x07Thi");
+        assert_eq!(is_family, is_protobuf);
+
+        for odd in [&b""[..], b"Accept: \xff\xfe;q=9\r\n", b"Accept: \"\r\n", b"Accept: ;;=,,q\r\n"] {
+            let answer = request_with(address, "GET /metrics", odd).await;
+            assert!(head(&answer).starts_with("HTTP/1.1 200"), "{}", head(&answer));
+            assert!(head(&answer).contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+        }
+        exporter.shutdown().await;
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The samples of one family while it is rendered, by label text.
+//! The samples of one family while it is rendered, by their labels as the page has them.
 //!
 //! Three large blocks instead of a string per series: they go back to the system as
 //! soon as the family is rendered, and leave no holes behind.
@@ -8,50 +8,59 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use super::Value;
-
 /// Samples in order of arrival.
-#[derive(Default)]
-pub(super) struct Samples {
-    /// The label texts, one after the other.
-    labels: String,
-    samples: Vec<Sample>,
-    /// Positions in `samples`, found by label text.
+pub(super) struct Samples<V> {
+    /// The labels as they are written, one set after the other.
+    labels: Vec<u8>,
+    samples: Vec<Sample<V>>,
+    /// Positions in `samples`, found by labels.
     index: HashTable<u32>,
     hasher: RandomState,
 }
 
-struct Sample {
+struct Sample<V> {
     labels: Range<usize>,
     source: u32,
-    value: Value,
+    value: V,
 }
 
-impl Samples {
+/// A value that adds up with others of one stream or series.
+pub(super) trait Additive {
+    /// Adds `other`, which is of the same metric.
+    fn add(&mut self, other: Self);
+}
+
+impl<V> Default for Samples<V> {
+    fn default() -> Self {
+        Self { labels: Vec::new(), samples: Vec::new(), index: HashTable::new(), hasher: RandomState::new() }
+    }
+}
+
+impl<V: Additive> Samples<V> {
     /// Adds `value` to the sample of the same source and labels.
     ///
     /// Where two sources have the same series, the one that came later speaks for both: their sum would count twice.
-    pub(super) fn add(&mut self, labels: &str, source: u32, value: Value) {
-        let (texts, samples) = (&self.labels, &mut self.samples);
+    pub(super) fn add(&mut self, labels: &[u8], source: u32, value: V) {
+        let (known, samples) = (&self.labels, &mut self.samples);
         let hash = self.hasher.hash_one(labels);
-        let equal = |position: &u32| texts[samples[*position as usize].labels.clone()] == *labels;
+        let equal = |position: &u32| known[samples[*position as usize].labels.clone()] == *labels;
         match self.index.find(hash, equal).map(|position| &mut samples[*position as usize]) {
-            Some(sample) if sample.source == source => sample.value.add(&value),
+            Some(sample) if sample.source == source => sample.value.add(value),
             Some(sample) => (sample.source, sample.value) = (source, value),
             None => self.push(hash, labels, source, value),
         }
     }
 
-    /// Label texts and values.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+    /// Labels and values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
         self.samples.iter().map(|sample| (&self.labels[sample.labels.clone()], &sample.value))
     }
 
-    fn push(&mut self, hash: u64, labels: &str, source: u32, value: Value) {
+    fn push(&mut self, hash: u64, labels: &[u8], source: u32, value: V) {
         let begin = self.labels.len();
-        self.labels.push_str(labels);
-        let (texts, samples, hasher) = (&self.labels, &self.samples, &self.hasher);
-        let rehash = |position: &u32| hasher.hash_one(&texts[samples[*position as usize].labels.clone()]);
+        self.labels.extend_from_slice(labels);
+        let (known, samples, hasher) = (&self.labels, &self.samples, &self.hasher);
+        let rehash = |position: &u32| hasher.hash_one(&known[samples[*position as usize].labels.clone()]);
         // A page of four billion series would not fit anywhere.
         let position = u32::try_from(samples.len()).unwrap_or(u32::MAX);
         self.index.insert_unique(hash, position, rehash);

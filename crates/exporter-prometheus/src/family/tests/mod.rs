@@ -1,19 +1,24 @@
 //! Exact text of families.
 
-use std::sync::Arc;
+mod guide;
+mod histograms;
+mod messages;
 
-use pdata::{Batch, Metric, OwnAttributes, Process, Resource, Scope, SeedLabel};
+use pdata::{
+    Attribute, AttributeValue, Batch, Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource,
+    Scope, SeedLabel,
+};
 
 use super::*;
 
-static SYSCALL_COUNT: SeedName = SeedName {
-    name: "tfo_ebpf_syscall_count",
-    labels: &[
-        SeedLabel { label: "pid", attribute: "process.pid" },
-        SeedLabel { label: "comm", attribute: "ebpf.comm" },
-        SeedLabel { label: "syscall", attribute: "ebpf.syscall.name" },
+static SYSCALL_COUNT: [SeedName; 1] = [SeedName::new(
+    "tfo_ebpf_syscall_count",
+    &[
+        SeedLabel::new("pid", "process.pid"),
+        SeedLabel::new("comm", "ebpf.comm"),
+        SeedLabel::new("syscall", "ebpf.syscall.name"),
     ],
-};
+)];
 
 fn descriptor(name: &'static str, unit: &'static str, number: NumberKind) -> Descriptor {
     let description = "First \\ line.\nSecond.".into();
@@ -23,12 +28,12 @@ fn descriptor(name: &'static str, unit: &'static str, number: NumberKind) -> Des
         description,
         instrument: Instrument::Counter,
         number,
-        seed: None,
+        seeds: &[],
     }
 }
 
 fn calls(number: NumberKind) -> Descriptor {
-    Descriptor { seed: Some(&SYSCALL_COUNT), ..descriptor("ebpf.syscalls", "{call}", number) }
+    Descriptor { seeds: &SYSCALL_COUNT, ..descriptor("ebpf.syscalls", "{call}", number) }
 }
 
 fn of_process(pid: u32, comm: &str, own: Vec<Attribute>, bits: u64) -> Point {
@@ -50,7 +55,10 @@ fn error(name: &'static str) -> Attribute {
 }
 
 fn put(latest: &mut Latest, scope: &'static str, descriptor: Descriptor, points: Vec<Point>) {
-    let metrics = vec![Metric { descriptor: Arc::new(descriptor), points }];
+    merge(latest, scope, vec![Metric { descriptor: Arc::new(descriptor), points }]);
+}
+
+fn merge(latest: &mut Latest, scope: &'static str, metrics: impl Into<Metrics>) {
     let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: scope, version: "0" });
     latest.merge(&Batch::of(Arc::new(resource), Arc::new(scope), metrics));
 }
@@ -59,7 +67,7 @@ fn put(latest: &mut Latest, scope: &'static str, descriptor: Descriptor, points:
 fn page(latest: &Latest, naming: Naming) -> Vec<String> {
     let mut lines = Vec::new();
     for name in names(latest, naming) {
-        let text = render(latest, naming, &name);
+        let text = String::from_utf8(render(latest, naming, Format::Text, &name)).unwrap();
         let (mut head, mut samples): (Vec<_>, Vec<_>) =
             text.lines().map(str::to_owned).partition(|line| line.starts_with('#'));
         samples.sort();

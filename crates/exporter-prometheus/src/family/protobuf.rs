@@ -1,0 +1,145 @@
+//! `io.prometheus.client.MetricFamily`, each after its length, with native histograms.
+//!
+//! Tags are `field number << 3 | wire type`; the numbers are those of client_model's metrics.proto.
+//! The few messages are written by hand: general protobuf code would hold a page's labels as owned strings.
+
+use pdata::{Descriptor, Instrument};
+
+use super::buckets;
+use super::samples::Samples;
+use super::value::{Distribution, Number};
+
+/// A `LabelPair`, as a field of `Metric`.
+pub(super) fn label(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.push(0x0a);
+    put_varint(out, (field_len(name.len()) + field_len(value.len())) as u64);
+    put_bytes(out, 0x0a, name.as_bytes());
+    put_bytes(out, 0x12, value.as_bytes());
+}
+
+/// A family of numbers.
+pub(super) fn numbers(name: &str, descriptor: &Descriptor, samples: &Samples<Number>) -> Vec<u8> {
+    let (kind, tag) = if descriptor.instrument == Instrument::Counter { (COUNTER, 0x1a) } else { (GAUGE, 0x12) };
+    let mut family = head(name, kind, descriptor);
+    for (labels, value) in samples.iter() {
+        let mut number = [0; 11];
+        number[..3].copy_from_slice(&[tag, 9, 0x09]);
+        number[3..].copy_from_slice(&value.as_f64().to_le_bytes());
+        metric(&mut family, labels, &number);
+    }
+    delimited(family)
+}
+
+/// A family of histograms, each in both shapes: who does not know native ones still gets the edges.
+pub(super) fn histograms(name: &str, descriptor: &Descriptor, samples: &Samples<Distribution>) -> Vec<u8> {
+    let mut family = head(name, HISTOGRAM, descriptor);
+    let (mut histogram, mut field) = (Vec::new(), Vec::new());
+    for (labels, distribution) in samples.iter() {
+        histogram.clear();
+        put_histogram(&mut histogram, distribution);
+        field.clear();
+        put_bytes(&mut field, 0x3a, &histogram);
+        metric(&mut family, labels, &field);
+    }
+    delimited(family)
+}
+
+fn put_histogram(out: &mut Vec<u8>, Distribution { buckets: histogram, sum }: &Distribution) {
+    put_number(out, 0x08, histogram.count());
+    put_double(out, 0x11, *sum);
+    for (edge, below) in buckets::classic(histogram) {
+        out.push(0x1a);
+        put_varint(out, (1 + varint_len(below) + 9) as u64);
+        put_number(out, 0x08, below);
+        put_double(out, 0x11, edge);
+    }
+    let Some(native) = buckets::native(histogram) else { return };
+    put_number(out, 0x28, zigzag(native.schema.into()));
+    // Above zero, even where there is not one observation yet: it is what tells a native histogram from others.
+    put_double(out, 0x31, ZERO_THRESHOLD);
+    put_number(out, 0x38, histogram.zero_count);
+    for (offset, length) in native.spans {
+        let (offset, length) = (zigzag(offset.into()), length.into());
+        out.push(0x62);
+        put_varint(out, (2 + varint_len(offset) + varint_len(length)) as u64);
+        put_number(out, 0x08, offset);
+        put_number(out, 0x10, length);
+    }
+    if !native.deltas.is_empty() {
+        out.push(0x6a);
+        put_varint(out, native.deltas.iter().map(|delta| varint_len(zigzag(*delta)) as u64).sum());
+        for delta in native.deltas {
+            put_varint(out, zigzag(delta));
+        }
+    }
+}
+
+/// Name, help and type.
+fn head(name: &str, kind: u8, descriptor: &Descriptor) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_bytes(&mut out, 0x0a, name.as_bytes());
+    put_bytes(&mut out, 0x12, descriptor.description.as_bytes());
+    out.extend([0x18, kind]);
+    out
+}
+
+/// A `Metric` of labels and one more field.
+fn metric(family: &mut Vec<u8>, labels: &[u8], value: &[u8]) {
+    family.push(0x22);
+    put_varint(family, (labels.len() + value.len()) as u64);
+    family.extend_from_slice(labels);
+    family.extend_from_slice(value);
+}
+
+fn delimited(mut family: Vec<u8>) -> Vec<u8> {
+    let mut length = Vec::new();
+    put_varint(&mut length, family.len() as u64);
+    family.splice(..0, length);
+    family
+}
+
+fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    out.push(tag);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn put_number(out: &mut Vec<u8>, tag: u8, number: u64) {
+    out.push(tag);
+    put_varint(out, number);
+}
+
+fn put_double(out: &mut Vec<u8>, tag: u8, double: f64) {
+    out.push(tag);
+    out.extend_from_slice(&double.to_le_bytes());
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low byte is what is asked for")]
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Size of a field of `len` bytes with its tag and its length.
+fn field_len(len: usize) -> usize {
+    1 + varint_len(len as u64) + len
+}
+
+fn varint_len(value: u64) -> usize {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
+/// A signed number as the varint that it is written as.
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+const COUNTER: u8 = 0;
+const GAUGE: u8 = 1;
+const HISTOGRAM: u8 = 4;
+/// Two to the power of -128, as Prometheus' own clients have it.
+const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);
