@@ -4,28 +4,72 @@
  * and the layout of keys. crates/receiver-ebpf/src/kernel/abi.rs mirrors this
  * file; a test has clang compare every offset and size.
  *
- * Every array but tfo_current is mapped into the agent: an event is a plain
- * add, a read is a walk over memory, and both go on after every capability has
- * been given up.
+ * Every array is mapped into the agent: an event is an add, a read is a walk
+ * over memory, and both go on after every capability has been given up.
  */
 #pragma once
 
-/* The slot that takes the processes for which there is no other. */
-#define OVERFLOW_SLOT 0
+/* Processes, their keys and their counters stand in pages, made as they are needed. */
+#define PAGE_SLOTS 1024
+#define PAGE_SHIFT 10
+#define PAGE_BUCKETS 4096
+#define PAGE_CELLS 32768 /* PAGE_BUCKETS * BUCKET_WAYS */
 
-/* Values of a cell's index: syscall numbers 0..510, and one for all others. */
-#define CELL_INDICES 512
-#define OTHER_SYSCALL 511
-
-/* Ways of a bucket of tfo_keys: eight keys are one cache line. */
+/* Ways of a bucket: eight keys are one cache line. */
 #define BUCKET_WAYS 8
 
-/* An identity names a process slot for one life of it:
- * bits 63..32 generation (from 1), 31..12 slot, 11..0 zero. With a cell's index
- * in the low bits it is a key of tfo_keys. Zero is no identity. */
-#define IDENTITY_SLOT_SHIFT 12
-#define IDENTITY_GENERATION_SHIFT 32
+/* An identity names a process slot for one life of it: bits 63..40 generation
+ * (from 1), 39..20 slot, 19..0 zero. With an index in the low bits it is a key.
+ * Zero is no identity. */
+#define IDENTITY_SLOT_SHIFT 20
+#define IDENTITY_GENERATION_SHIFT 40
 #define IDENTITY_SLOT_MASK 0xfffff
+#define GENERATION_MASK 0xffffff
+#define INDEX_MASK 0xfffff
+
+/* Two that are no process. Their keys stand in the first page. */
+#define OVERFLOW_SLOT 0xfffff    /* takes the processes for which there is no slot */
+#define UNATTRIBUTED_SLOT 0xffffe /* takes what no process is known for */
+
+/* An index says what is counted: a plain index, and above it a detail of that. */
+#define PLAIN_INDICES 2048
+#define DETAIL_SHIFT 11
+#define DETAIL_NONE 0     /* the counters of the plain index itself */
+#define MAX_ERRNO_DETAIL 191 /* 1..190 errors by errno, 191 all larger ones */
+#define DETAIL_OCTAVE 192 /* 192..255 four buckets of its histogram, see histogram.h */
+
+#define INDEX_SYSCALL 0 /* 0..1023: number, and 512 more for a compat call */
+#define SYSCALL_NUMBERS 512
+#define OTHER_SYSCALL 511 /* numbers beyond, in either half */
+#define INDEX_FILE 1024 /* operation << 3 | type */
+#define INDEX_NETWORK 1056 /* udp << 2 | receive << 1 | ipv6 */
+#define INDEX_CONNECTION 1064 /* passive << 1 | ipv6 */
+#define INDEX_CONNECT_FAILURE 1068 /* errors by errno */
+#define INDEX_RETRANSMIT 1069
+#define INDEX_RTT 1070
+#define INDEX_CONNECTION_END 1071
+#define INDEX_OOM_KILL 1072
+#define INDEX_RUNQUEUE 1073 /* its histogram; count: waits of no time at all */
+#define INDEX_TRANSITION 1088 /* old state << 4 | new state */
+#define INDEX_END 1344
+
+enum file_operation {
+	FILE_READ = 0,
+	FILE_WRITE = 1,
+	FILE_OPEN = 2,
+	FILE_FSYNC = 3,
+};
+
+enum file_type {
+	FILE_UNKNOWN = 0, /* the open failed, or the descriptor is no file */
+	FILE_REGULAR = 1,
+	FILE_DIRECTORY = 2,
+	FILE_CHARACTER_DEVICE = 3,
+	FILE_BLOCK_DEVICE = 4,
+	FILE_PIPE = 5,
+	FILE_SOCKET = 6,
+	FILE_OTHER = 7,
+};
 
 /* One process. Written by the kernel from fork (or attach) to exit, read by the
  * agent, which clears it when it gives the slot back. */
@@ -34,6 +78,7 @@ struct process_row {
 	__u64 born;           /* CLOCK_MONOTONIC ns when counting began; written last, 0 = row not in use */
 	__u64 exited;         /* CLOCK_MONOTONIC ns of the last thread's last switch, 0 = alive */
 	__u64 cgroup;         /* id in the cgroup v2 hierarchy at first sight or exec */
+	__u64 verdict;        /* written by the agent: comm_sequence it was given for << 32 | bits of enum collector that deny */
 	__u32 tgid;
 	__u32 generation;     /* written by the agent only */
 	__u32 threads;        /* threads that count here and live */
@@ -43,14 +88,14 @@ struct process_row {
 	__u32 pad;
 };
 
-/* Ring of free slots and the ledger of what lost detail. The kernel moves head,
- * the agent moves tail; both only grow. */
-struct control {
-	__u64 free_head;
-	__u64 free_tail;
-	__u64 loss[8]; /* indexed by enum loss_reason */
-	__u64 agent;   /* tgid of the agent as the initial PID namespace counts */
-	__u64 attached; /* boottime ns just before the first program was attached; written by the agent */
+enum collector {
+	COLLECTOR_SYSCALLS = 0,
+	COLLECTOR_NETWORK = 1,
+	COLLECTOR_FILEIO = 2,
+	COLLECTOR_SCHEDULER = 3,
+	COLLECTOR_MEMORY = 4,
+	COLLECTOR_TCPSTATE = 5,
+	COLLECTORS = 6,
 };
 
 enum loss_reason {
@@ -58,7 +103,64 @@ enum loss_reason {
 	LOSS_CELL_FOLDED = 1,    /* events that found no cell: counted in the overflow stream */
 	LOSS_TASK_STORAGE = 2,   /* tasks whose state could not be allocated: their first slice may be missing */
 	LOSS_START_MISSING = 3,  /* syscalls that returned without a known start: counted, without latency */
-	LOSS_REASONS = 4,
+	LOSS_SAMPLED = 4,        /* events whose latency was not measured, as sample_rate says */
+	LOSS_BUCKET_FOLDED = 5,  /* observations that found no histogram bucket: in sums, not in the histogram */
+	LOSS_SOCKET_STORAGE = 6, /* sockets whose owner could not be noted */
+	LOSS_TASK_GONE = 7,      /* events of sockets whose process is gone and read: counted without a process */
+	LOSS_REASONS = 8,
+};
+
+/* The programs that count their own runs and time. */
+enum program {
+	PROGRAM_SWITCH = 0,
+	PROGRAM_SYS_ENTER = 1,
+	PROGRAM_SYS_EXIT = 2,
+	PROGRAM_FAULT_USER = 3,
+	PROGRAM_FAULT_KERNEL = 4,
+	PROGRAM_SOCK_SEND = 5,
+	PROGRAM_SOCK_RECV = 6,
+	PROGRAM_TCP_STATE = 7,
+	PROGRAM_TCP_RETRANSMIT = 8,
+	PROGRAMS = 12,
+};
+
+/* One of SAMPLE_EVERY runs of a program is timed. */
+#define SAMPLE_EVERY 1024
+
+struct program_ledger {
+	__u64 events;
+	__u64 samples;     /* runs that were timed */
+	__u64 nanoseconds; /* what they took, less the clock's own time */
+};
+
+/* What one CPU is doing and what it has counted. The first line is maintained by
+ * tfo_switch, so that every other hook finds process and pending syscall in one
+ * inlined array look-up. */
+struct cpu_record {
+	__u64 identity; /* of the running task's process; 0 = not known, ask the task's own state */
+	__u64 entered;  /* CLOCK_MONOTONIC ns of the pending syscall's entry; 0 = not measured */
+	__s32 syscall;  /* pending call, or one of the states in maps.h */
+	__u32 stripe;   /* of this CPU; written by the agent */
+	__u32 minor;    /* page faults of the running task that are counted already */
+	__u32 major;
+	__u32 fault;    /* mode of the running task's last fault, which is not counted yet */
+	__u32 sampling; /* sum of sample_rate since the last event that was measured */
+	__u64 counted[8]; /* events that were counted, by collector: the self-check */
+	__u64 loss[LOSS_REASONS];
+	struct program_ledger programs[PROGRAMS];
+	__u64 pad[7]; /* no two CPUs share a line */
+};
+
+/* What all CPUs share. The kernel moves head, the agent moves tail; both only grow. */
+struct control {
+	__u64 free_head;
+	__u64 free_tail;
+	__u64 agent;      /* tgid of the agent as the initial PID namespace counts */
+	__u64 attached;   /* boottime ns just before the first program was attached; written by the agent */
+	__u64 generation; /* the programs that count: those loaded with this program_generation */
+	__u64 thrifty;    /* cells run low: no new ones for histograms; written by the agent */
+	__u64 connections[16]; /* sockets by TCP state, as the tfo_sockets walk finds them */
+	__u64 retired[8]; /* events of slots that were given back, by collector; written by the agent */
 };
 
 /* Eight keys that hash alike; a way holds identity | index, or 0. */
@@ -66,12 +168,12 @@ struct bucket {
 	__u64 key[BUCKET_WAYS];
 };
 
-/* Counters of one (process, index). Cell number = CELL_INDICES + bucket * BUCKET_WAYS + way;
- * the first CELL_INDICES cells are the overflow stream. One stripe after the other. */
+/* Counters of one key. A key of DETAIL_OCTAVE and above holds four buckets of a histogram instead. */
 struct cell {
 	__u64 count;
 	__u64 nanoseconds;
-	__u64 errors;
+	__u64 bytes;
+	__u64 errors; /* those that found no cell by errno */
 };
 
 /* Totals of one process; ns where the name says time. */
@@ -83,9 +185,36 @@ struct scheduler_counters {
 	__u64 migrations;
 };
 
-/* Counters of one process that need no index. One stripe after the other. */
+/* Page faults that the kernel completed, by what it did and who made them. */
+struct memory_counters {
+	__u64 minor_user;
+	__u64 minor_kernel;
+	__u64 major_user;
+	__u64 major_kernel;
+};
+
+/* Counters of one process that need no index. */
 struct slot_counters {
 	struct scheduler_counters scheduler;
+	struct memory_counters memory;
+};
+
+/* Who has the slots of a page, and which keys stand in its table. */
+struct directory_page {
+	struct process_row rows[PAGE_SLOTS];
+	struct bucket buckets[PAGE_BUCKETS];
+};
+
+/* One stripe of the counters of a page: by slot, and by place of the key. */
+struct counter_page {
+	struct slot_counters slots[PAGE_SLOTS];
+	struct cell cells[PAGE_CELLS];
+};
+
+/* One stripe of what has no slot or no cell of its own. */
+struct overflow_page {
+	struct slot_counters slot;
+	struct cell cells[PLAIN_INDICES];
 };
 
 /* What the running iterator reports of a task that is on a CPU: what it has gathered since its last switch. */

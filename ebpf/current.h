@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "slots.h"
+#include "histogram.h"
 
 /* process: somebody is opening the slot right now. Never an identity. */
 #define OPENING 1
@@ -25,6 +25,8 @@ static __always_inline void set_baseline(struct task_state *state, struct task_s
 	state->voluntary = task->nvcsw;
 	state->involuntary = task->nivcsw;
 	state->migrations = task->se.nr_migrations;
+	state->minor = task->min_flt;
+	state->major = task->maj_flt;
 }
 
 static __always_inline void join_process(struct task_state *state, __u64 identity)
@@ -98,36 +100,30 @@ static __always_inline void adopt_child(struct task_struct *child)
 		state->claimed = UNCLAIMED;
 }
 
-/* Counts a task out of its process, once, whoever notices first that it is dead. */
-static __always_inline void leave(struct task_struct *task, struct task_state *state)
+/* Counts a task out of its process, once, whoever notices first that it is dead; true for the one that does. */
+static __always_inline bool leave(struct task_state *state)
 {
-	if (state->identity && __sync_val_compare_and_swap(&state->claimed, CLAIMED, LEFT) == CLAIMED)
-		leave_process(state->identity, task);
+	return state->identity && __sync_val_compare_and_swap(&state->claimed, CLAIMED, LEFT) == CLAIMED;
 }
 
-static __always_inline struct current *this_cpu(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&tfo_current, &zero);
-}
-
-static __always_inline void load_current(struct current *current, struct task_state *state)
+static __always_inline void load_current(struct cpu_record *current, struct task_state *state)
 {
 	current->identity = state->identity;
 	current->entered = state->entered;
 	current->syscall = state->syscall;
+	current->minor = state->minor;
+	current->major = state->major;
+	current->fault = state->fault;
 }
 
 /* Fills this CPU's record where tfo_switch has not done it: right after the attach. */
-static __noinline int find_current(struct current *current)
+static __noinline int find_current(struct cpu_record *current)
 {
 	if (!current)
 		return 0;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	current->stripe = bpf_get_smp_processor_id() & stripe_mask;
 	if (!state) {
 		count_loss(LOSS_TASK_STORAGE);
 	} else {
@@ -141,13 +137,15 @@ static __noinline int find_current(struct current *current)
 	/* Nobody knows the process yet, the event counts all the same. */
 	current->identity = OVERFLOW_IDENTITY;
 	current->syscall = NO_SYSCALL;
+	current->minor = task->min_flt;
+	current->major = task->maj_flt;
 	return 0;
 }
 
 /* The record of the task that this hook runs in. */
-static __always_inline struct current *current_task(void)
+static __always_inline struct cpu_record *current_task(void)
 {
-	struct current *current = this_cpu();
+	struct cpu_record *current = this_cpu();
 
 	if (current && !current->identity)
 		find_current(current);

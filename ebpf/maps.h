@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
  *
- * The maps and the settings. Sizes of the mapped arrays are set by the agent
- * before loading (receiver-ebpf/src/host/sizing.rs has the arithmetic).
+ * The maps and the settings. Sizes of the arrays are set by the agent before
+ * loading (receiver-ebpf/src/host/sizing.rs has the arithmetic).
  */
 #pragma once
 
 #include "abi.h"
 
 /* Settings, constant once loaded. Each collector has one of its own, in its file. */
-const volatile __u32 stripe_mask = 0;  /* stripes - 1 */
-const volatile bool stripes_shared = true; /* fewer stripes than CPUs: adds are atomic */
-const volatile __u32 slot_count = 1;   /* slots per stripe of tfo_slots */
-const volatile __u32 free_mask = 0;    /* entries of tfo_free - 1 */
-const volatile __u32 bucket_mask = 0;  /* buckets of tfo_keys - 1 */
-const volatile __u32 cell_count = CELL_INDICES; /* cells per stripe of tfo_cells */
-const volatile __s32 rt_sigreturn = -1;
-const volatile __s32 clone_number = -1; /* the calls that a new task returns from */
-const volatile __s32 clone3_number = -1;
-const volatile __s32 fork_number = -1;
-const volatile __s32 vfork_number = -1;
+const volatile __u32 stripe_count = 1;  /* entries of a page in tfo_counters; a power of two */
+const volatile __u32 cpu_count = 1;     /* possible CPUs */
+const volatile __u32 free_mask = 0;     /* entries of tfo_free - 1 */
+const volatile bool filtering = false;  /* the agent gives verdicts on processes */
+const volatile __u32 sample_rate = 100; /* of 100 events so many have their latency measured */
+const volatile __u64 program_generation = 1; /* these programs count while control.generation is the same */
 
-/* What this CPU is running: maintained by tfo_switch, so that every other hook
- * finds process and pending syscall in one inlined array look-up. */
-struct current {
-	__u64 identity; /* 0 = not known, ask the task's own state */
-	__u64 entered;  /* CLOCK_MONOTONIC ns of the pending syscall's entry */
-	__s32 syscall;  /* pending number, or one of the states below */
-	__u32 stripe;
-};
-
+/* A pending syscall: plain index, and the type of the file that it works on. */
+#define PENDING_FILE_SHIFT 10
 #define NO_SYSCALL (-1) /* nothing pending */
 #define FORKED (-2)     /* a new task: its first return to user space is not a call of its own */
 
@@ -39,12 +27,14 @@ struct task_state {
 	__u64 entered;
 	__u64 runtime;   /* figures of the task that are accounted for already */
 	__u64 run_delay;
-	__u32 voluntary;
-	__u32 involuntary;
-	__u32 migrations;
+	__u32 minor;
+	__u32 major;
 	__s32 syscall;
 	__u32 claimed;   /* one of the states below; each is reached once */
-	__u32 pad;
+	__u16 voluntary; /* low bits are enough: a task is looked at in every switch */
+	__u16 involuntary;
+	__u16 migrations;
+	__u16 fault;
 };
 
 #define UNCLAIMED 0
@@ -58,12 +48,31 @@ struct {
 	__type(value, struct task_state);
 } tfo_tasks SEC(".maps");
 
+/* Whose a TCP socket is, and what of it is counted already. Lives and dies with the socket. */
+struct socket_state {
+	__u64 identity;    /* of the owner; 0 = none known */
+	__u64 established; /* CLOCK_MONOTONIC ns; 0 = not seen */
+	__u32 retransmitted; /* segments that are counted already */
+	__u32 delivered;   /* packets acknowledged at the last RTT observation */
+	__u32 unaccepted;  /* a listener's child that nobody has used yet */
+	__u32 pad;
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct current);
-} tfo_current SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct socket_state);
+} tfo_sockets SEC(".maps");
+
+/* Who has accepted a socket, by its address, until something happens to it: the
+ * call returns a descriptor, and from that no hook gets at the socket's storage. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u64);
+} tfo_accepted SEC(".maps");
 
 #define MAPPED_ARRAY(name, entry)                       \
 	struct {                                        \
@@ -74,19 +83,28 @@ struct {
 		__type(value, entry);                   \
 	} name SEC(".maps")
 
-MAPPED_ARRAY(tfo_control, struct control);
-MAPPED_ARRAY(tfo_free, __u64);                    /* ring of free slots */
-MAPPED_ARRAY(tfo_processes, struct process_row);  /* by slot */
-MAPPED_ARRAY(tfo_slots, struct slot_counters);    /* by stripe, slot */
-MAPPED_ARRAY(tfo_keys, struct bucket);            /* by hash of the key */
-MAPPED_ARRAY(tfo_cells, struct cell);             /* by stripe, cell */
+/* Pages are maps of their own, put in while the programs run. */
+#define PAGED_ARRAY(name, page)                                       \
+	struct name##_page {                                          \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                     \
+		__uint(map_flags, BPF_F_MMAPABLE);                    \
+		__uint(max_entries, 1);                               \
+		__uint(key_size, sizeof(__u32));                      \
+		__uint(value_size, sizeof(page));                     \
+	};                                                            \
+	struct {                                                      \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);             \
+		__uint(max_entries, 1);                               \
+		__type(key, __u32);                                   \
+		__array(values, struct name##_page);                  \
+	} name SEC(".maps")
 
-/* Adds to a counter of this CPU's stripe. A program does not interrupt itself
- * on a CPU, so that a plain add is exact where a stripe has one CPU. */
-#define ADD(counter, amount)                                             \
-	do {                                                             \
-		if (stripes_shared)                                      \
-			__sync_fetch_and_add(&(counter), (amount));      \
-		else                                                     \
-			(counter) += (amount);                           \
-	} while (0)
+MAPPED_ARRAY(tfo_control, struct control);
+MAPPED_ARRAY(tfo_free, __u64);                      /* ring of free slots */
+MAPPED_ARRAY(tfo_cpus, struct cpu_record);          /* by CPU */
+MAPPED_ARRAY(tfo_overflow, struct overflow_page);   /* by stripe */
+PAGED_ARRAY(tfo_directory, struct directory_page);  /* by page */
+PAGED_ARRAY(tfo_counters, struct counter_page);     /* by page, stripe */
+
+/* Exact whoever else adds: another CPU of the stripe, an interrupt, another program. */
+#define ADD(counter, amount) __sync_fetch_and_add(&(counter), (amount))

@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 /*
- * A program that does nothing on every hook that is measured: what a hook costs
- * by itself is subtracted from what a program on it costs.
+ * Programs that do nothing, one for each hook that is measured: what the kernel's
+ * clock says of one of these is subtracted from what it says of others there.
  */
-#include "../kernel_types.h"
-
-#include <bpf/bpf_helpers.h>
+#include "types.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define EMPTY(name, hook)              \
-	SEC(hook) int name(void *args) \
-	{                              \
-		return 0;              \
+#define BTF(hook)                                \
+	SEC("tp_btf/" #hook) int btf_##hook(void *args) \
+	{                                        \
+		return 0;                        \
 	}
+#define CLASSIC(category, hook)                                         \
+	SEC("tracepoint/" #category "/" #hook) int tp_##hook(void *args) \
+	{                                                               \
+		return 0;                                               \
+	}
+#define BOTH(category, hook) BTF(hook) CLASSIC(category, hook)
 
-EMPTY(btf_sys_enter, "tp_btf/sys_enter")
-EMPTY(btf_sys_exit, "tp_btf/sys_exit")
-EMPTY(btf_switch, "tp_btf/sched_switch")
-EMPTY(tp_sys_enter, "tracepoint/raw_syscalls/sys_enter")
-EMPTY(tp_sys_exit, "tracepoint/raw_syscalls/sys_exit")
-EMPTY(tp_switch, "tracepoint/sched/sched_switch")
-EMPTY(tp_wakeup, "tracepoint/sched/sched_wakeup")
+BOTH(raw_syscalls, sys_enter)
+BOTH(raw_syscalls, sys_exit)
+CLASSIC(syscalls, sys_enter_pread64)
+CLASSIC(syscalls, sys_exit_pread64)
+BOTH(sched, sched_switch)
+BOTH(sched, sched_wakeup)
+BOTH(exceptions, page_fault_user)
+BTF(page_fault_kernel)
+BOTH(sock, sock_send_length)
+BOTH(sock, sock_recv_length)
+BOTH(sock, inet_sock_set_state)
+BTF(tcp_retransmit_skb)

@@ -12,8 +12,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "../collectors/fileio.h"
+#include "../collectors/memory.h"
+#include "../collectors/network.h"
 #include "../collectors/scheduler.h"
 #include "../collectors/syscalls.h"
+#include "../collectors/tcpstate.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -26,7 +30,21 @@ static __always_inline bool is_dead(struct task_struct *task)
 	return BPF_CORE_READ(older, state) & TASK_DEAD;
 }
 
-static __always_inline void switch_out(struct current *current, struct task_struct *task)
+/* The last that is counted of a thread, and with the last thread of its process. */
+static __always_inline void thread_ended(struct cpu_record *current, struct task_struct *task, struct task_state *state)
+{
+	__u64 identity = state->identity;
+
+	if (!leave(state))
+		return;
+	/* exit, or a call that a kill interrupted: it does not return any more. */
+	if (collect_syscalls && state->syscall >= 0 && !is_denied(identity, COLLECTOR_SYSCALLS))
+		count_syscall(current, identity, state->syscall & ((1 << PENDING_FILE_SHIFT) - 1), 0, 0);
+	if (leave_process(identity, task) && collect_memory)
+		process_ended(current, task, identity);
+}
+
+static __always_inline void switch_out(struct cpu_record *current, struct task_struct *task)
 {
 	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
@@ -36,18 +54,24 @@ static __always_inline void switch_out(struct current *current, struct task_stru
 	}
 	if (!state->identity) {
 		adopt(task, state);
-	} else if (collect_syscalls && current->identity) {
+	} else if (current->identity) {
 		/* The record was filled for this task: by the last switch, or by one of its hooks. */
+		if (collect_memory) {
+			settle_faults(current, task, state->identity);
+			state->minor = current->minor;
+			state->major = current->major;
+			state->fault = current->fault;
+		}
 		state->syscall = current->syscall;
 		state->entered = current->entered;
 	}
 	if (collect_scheduler && state->identity)
-		scheduled_out(task, state, current->stripe);
+		scheduled_out(current, task, state);
 	if (is_dead(task))
-		leave(task, state);
+		thread_ended(current, task, state);
 }
 
-static __always_inline void switch_in(struct current *current, struct task_struct *task)
+static __always_inline void switch_in(struct cpu_record *current, struct task_struct *task)
 {
 	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, 0);
 
@@ -60,11 +84,12 @@ static __always_inline void switch_in(struct current *current, struct task_struc
 SEC("tp_btf/sched_switch")
 int BPF_PROG(tfo_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct current *current = this_cpu();
+	struct cpu_record *current = this_cpu();
 
-	if (!current)
+	if (!current || !is_our_turn())
 		return 0;
-	current->stripe = bpf_get_smp_processor_id() & stripe_mask;
+	struct run run = begin_run(current, PROGRAM_SWITCH);
+
 	/* pid 0 is the idle task of each CPU */
 	if (prev->pid)
 		switch_out(current, prev);
@@ -72,13 +97,15 @@ int BPF_PROG(tfo_switch, bool preempt, struct task_struct *prev, struct task_str
 		switch_in(current, next);
 	else
 		current->identity = 0;
+	end_run(&run);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(tfo_fork, struct task_struct *parent, struct task_struct *child)
 {
-	adopt_child(child);
+	if (is_our_turn())
+		adopt_child(child);
 	return 0;
 }
 
@@ -86,7 +113,7 @@ int BPF_PROG(tfo_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/task_rename")
 int BPF_PROG(tfo_rename, struct task_struct *task, const char *comm)
 {
-	if (task->pid != task->tgid)
+	if (task->pid != task->tgid || !is_our_turn())
 		return 0;
 	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
@@ -97,8 +124,8 @@ int BPF_PROG(tfo_rename, struct task_struct *task, const char *comm)
 	struct process_row *row = process_of(state->identity);
 
 	if (row) {
-		write_comm(row, comm);
 		describe_process(row, task);
+		write_comm(row, comm);
 	}
 	return 0;
 }
@@ -106,14 +133,152 @@ int BPF_PROG(tfo_rename, struct task_struct *task, const char *comm)
 SEC("tp_btf/sys_enter")
 int BPF_PROG(tfo_sys_enter, void *registers, long number)
 {
-	syscall_entered(number);
+	struct cpu_record *current = current_task();
+
+	if (!current || !is_our_turn())
+		return 0;
+	struct run run = begin_run(current, PROGRAM_SYS_ENTER);
+	__u32 denied = denials(current->identity);
+	struct task_struct *task = bpf_get_current_task_btf();
+	__s32 call = call_of(number, task);
+	bool wanted = collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1);
+	__u32 file = FILE_UNKNOWN;
+
+	if (collect_fileio && !(denied >> COLLECTOR_FILEIO & 1) && is_file_call(call)) {
+		file = file_of_call(registers, task, call);
+		wanted = true;
+	}
+	begin_call(current, call, file, wanted);
+	end_run(&run);
 	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(tfo_sys_exit, void *registers, long result)
 {
-	syscall_returned(registers, result);
+	struct cpu_record *current = current_task();
+
+	if (!current || !is_our_turn())
+		return 0;
+	struct run run = begin_run(current, PROGRAM_SYS_EXIT);
+	__u64 identity = current->identity;
+	__u32 denied = denials(identity);
+	struct ended_call ended = { .call = -1 };
+
+	if (collect_syscalls || collect_fileio)
+		ended = end_call(current, registers, result);
+	else /* Without tfo_sys_enter no start is known, and none is missed. */
+		ended.call = call_in_registers(registers, bpf_get_current_task_btf());
+	if (ended.call >= 0) {
+		if (collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1))
+			count_syscall(current, identity, ended.call, ended.nanoseconds, result);
+		if (collect_fileio && !(denied >> COLLECTOR_FILEIO & 1))
+			file_call_ended(current, identity, &ended, result);
+		if ((collect_network || collect_tcpstate) && socket_call(ended.call) == CALL_ACCEPT)
+			accepted(identity, result);
+		if (collect_network && socket_call(ended.call) == CALL_SPLICE)
+			spliced(current, identity, first_argument(registers, ended.call), result);
+	}
+	end_run(&run);
+	return 0;
+}
+
+static __always_inline int fault(enum program program, __u32 mode)
+{
+	struct cpu_record *current = current_task();
+
+	if (!current || !is_our_turn())
+		return 0;
+	struct run run = begin_run(current, program);
+
+	faulted(current, mode);
+	end_run(&run);
+	return 0;
+}
+
+SEC("tp_btf/page_fault_user")
+int tfo_fault_user(void *context)
+{
+	return fault(PROGRAM_FAULT_USER, FAULT_USER);
+}
+
+SEC("tp_btf/page_fault_kernel")
+int tfo_fault_kern(void *context)
+{
+	return fault(PROGRAM_FAULT_KERNEL, FAULT_KERNEL);
+}
+
+static __always_inline int transfer(enum program program, struct sock *sk, int result, int flags, bool receive)
+{
+	struct cpu_record *current = current_task();
+
+	if (!current || !is_our_turn())
+		return 0;
+	struct run run = begin_run(current, program);
+
+	if (!(flags & (MSG_PEEK | MSG_ERRQUEUE)))
+		transferred(current, sk, result, receive);
+	end_run(&run);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(tfo_sock_send, struct sock *sk, int result, int flags)
+{
+	return transfer(PROGRAM_SOCK_SEND, sk, result, flags, false);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(tfo_sock_recv, struct sock *sk, int result, int flags)
+{
+	return transfer(PROGRAM_SOCK_RECV, sk, result, flags, true);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
+{
+	struct cpu_record *record = this_cpu();
+
+	if (!record || !is_tcp(sk) || !is_our_turn())
+		return 0;
+	struct run run = begin_run(record, PROGRAM_TCP_STATE);
+	struct socket_state *state = socket_state(sk);
+	__u64 owner = follow_transition(sk, state, old, new);
+
+	if (collect_tcpstate)
+		count_transition(record, owner, old, new);
+	if (collect_network)
+		connected(record, sk, owner, old, new);
+	if (state && new == TCP_CLOSE) {
+		if (collect_tcpstate)
+			count_connection_end(record, owner, state->established);
+		state->established = 0;
+	}
+	end_run(&run);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(tfo_tcp_retrans, struct sock *sk)
+{
+	struct cpu_record *record = this_cpu();
+
+	if (!record || !is_our_turn())
+		return 0;
+	struct run run = begin_run(record, PROGRAM_TCP_RETRANSMIT);
+
+	retransmitted(record, sk);
+	end_run(&run);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(tfo_tcp_synack, struct sock *sk)
+{
+	struct cpu_record *record = this_cpu();
+
+	if (record && is_our_turn())
+		answer_retransmitted(record, sk);
 	return 0;
 }
 
@@ -139,8 +304,49 @@ int tfo_adopt(struct bpf_iter__task *context)
 	}
 	if (!state->identity)
 		adopt(task, state);
-	if (is_dead(task))
-		leave(task, state);
+	if (is_dead(task) && leave(state))
+		leave_process(state->identity, task);
+	return 0;
+}
+
+/* Run once after the attach: sockets that are open already belong to the first process that has them. */
+SEC("iter/task_file")
+int tfo_adopt_sock(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+
+	if (!task || !file)
+		return 0;
+	struct socket *socket = bpf_sock_from_file(file);
+	struct sock *sk = socket ? socket->sk : NULL;
+
+	if (!sk || !is_tcp(sk))
+		return 0;
+	struct task_state *owner = bpf_task_storage_get(&tfo_tasks, task, NULL, 0);
+	struct socket_state *state = bpf_sk_storage_get(&tfo_sockets, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	if (!owner || !state || state->identity)
+		return 0;
+	if (tcp) {
+		state->retransmitted = tcp->total_retrans;
+		state->delivered = tcp->delivered;
+	}
+	state->identity = owner->identity;
+	return 0;
+}
+
+/* Run at every read of tcpstate: what is open now, whoever opened it. */
+SEC("iter/tcp")
+int tfo_connections(struct bpf_iter__tcp *context)
+{
+	struct sock_common *common = context->sk_common;
+	__u32 zero = 0;
+	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
+
+	if (common && control)
+		ADD(control->connections[common->skc_state & 15], 1);
 	return 0;
 }
 
@@ -159,11 +365,11 @@ int tfo_running(struct bpf_iter__task *context)
 	/* What is accounted for is read before what there is: a switch in between makes the difference small, not negative. */
 	__u64 runtime = *(volatile __u64 *)&state->runtime;
 	__u64 run_delay = *(volatile __u64 *)&state->run_delay;
-	__u32 migrations = *(volatile __u32 *)&state->migrations;
+	__u16 migrations = *(volatile __u16 *)&state->migrations;
 	struct running_record record = {
 		.identity = state->identity,
 		.runtime = task->se.sum_exec_runtime - runtime,
-		.migrations = (__u32)((__u32)task->se.nr_migrations - migrations),
+		.migrations = (__u16)((__u16)task->se.nr_migrations - migrations),
 	};
 	if (bpf_core_field_exists(task->sched_info.run_delay))
 		record.run_delay = task->sched_info.run_delay - run_delay;

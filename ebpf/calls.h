@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+ *
+ * One syscall from entry to return, whoever counts it: its number, its time, its end.
+ *
+ * A call is named by number | 512 for a 32-bit (compat) call, since the two have
+ * numbers of their own; numbers beyond either half are OTHER_SYSCALL of it.
+ */
+#pragma once
+
+#include "programs.h"
+
+/* Calls that are special; -1 where there is none. Filled by the agent from its tables of names. */
+const volatile __s32 sigreturns[4] = { -1, -1, -1, -1 };
+const volatile __s32 renames[8] = { -1, -1, -1, -1, -1, -1, -1, -1 }; /* after these a process may have another name */
+const volatile __s32 births[8] = { -1, -1, -1, -1, -1, -1, -1, -1 }; /* the calls that a new task returns from */
+
+/* -4095..-1 is an error. Four of them never reach user space: the call is entered again, or ends as EINTR. */
+#define MAX_ERRNO 4095
+#define is_restart(result) ((result) >= -516 && (result) <= -512 && (result) != -515)
+#define is_error(result) ((result) < 0 && (result) >= -MAX_ERRNO && !is_restart(result))
+
+/* arch/x86/include/asm/thread_info.h, arch/arm64/include/asm/thread_info.h */
+#define TS_COMPAT 2
+#define TIF_32BIT 22
+
+static __always_inline bool is_sigreturn(__s32 call)
+{
+	return call == sigreturns[0] || call == sigreturns[1] || call == sigreturns[2] || call == sigreturns[3];
+}
+
+static __always_inline bool is_compat(struct task_struct *task)
+{
+	struct thread_info___x86 *x86 = (void *)&task->thread_info;
+
+	if (bpf_core_field_exists(x86->status))
+		return x86->status & TS_COMPAT;
+#ifdef __TARGET_ARCH_arm64
+	return task->thread_info.flags >> TIF_32BIT & 1;
+#else
+	return false;
+#endif
+}
+
+static __always_inline __s32 call_of(long number, struct task_struct *task)
+{
+	__u32 call = number >= 0 && number < OTHER_SYSCALL ? number : OTHER_SYSCALL;
+
+	return is_compat(task) ? call + SYSCALL_NUMBERS : call;
+}
+
+static __always_inline __s32 call_in_registers(void *registers, struct task_struct *task)
+{
+	struct pt_regs___x86_64 *x86_64 = registers;
+	struct pt_regs___arm64 *arm64 = registers;
+	long number = -1;
+
+	if (bpf_core_field_exists(x86_64->orig_ax))
+		number = (int)BPF_CORE_READ(x86_64, orig_ax);
+	else if (bpf_core_field_exists(arm64->syscallno))
+		number = BPF_CORE_READ(arm64, syscallno);
+	return call_of(number, task);
+}
+
+static __always_inline __u64 first_argument(void *registers, __s32 call)
+{
+	struct pt_regs___x86_64 *x86_64 = registers;
+	struct pt_regs___arm64 *arm64 = registers;
+
+	if (bpf_core_field_exists(x86_64->di))
+		return call < SYSCALL_NUMBERS ? BPF_CORE_READ(x86_64, di) : BPF_CORE_READ(x86_64, bx);
+	if (bpf_core_field_exists(arm64->orig_x0))
+		return BPF_CORE_READ(arm64, orig_x0);
+	return -1;
+}
+
+/* Whether a new task returns here from the call that made it, which was its parent's. */
+static __always_inline bool is_birth(void *registers, struct task_struct *task, long result)
+{
+	if (result != 0)
+		return false;
+	__s32 call = call_in_registers(registers, task);
+	bool birth = call == OTHER_SYSCALL || call == OTHER_SYSCALL + SYSCALL_NUMBERS;
+
+#pragma unroll
+	for (int known = 0; known < 8; known++)
+		birth |= call == births[known];
+	return birth;
+}
+
+/* A sum that stands for all calls, where only some are measured. */
+static __always_inline __u64 scaled(__u64 nanoseconds)
+{
+	return sample_rate < 100 ? nanoseconds * 100 / sample_rate : nanoseconds;
+}
+
+/* Whether the latency of the next call is measured: sample_rate of every 100. */
+static __always_inline bool is_measured(struct cpu_record *current)
+{
+	if (sample_rate >= 100)
+		return true;
+	__u32 sampling = current->sampling + sample_rate;
+	bool measured = sampling >= 100;
+
+	current->sampling = measured ? sampling - 100 : sampling;
+	return measured;
+}
+
+/* With another name comes another verdict. */
+static __always_inline bool is_rename(__s32 call)
+{
+	bool rename = false;
+
+#pragma unroll
+	for (int known = 0; known < 8; known++)
+		rename |= call == renames[known];
+	return rename;
+}
+
+/* Notes the call that begins; `file` is the type of the file that it works on. */
+static __always_inline void begin_call(struct cpu_record *current, __s32 call, __u32 file, bool wanted)
+{
+	current->syscall = call | file << PENDING_FILE_SHIFT;
+	current->entered = (wanted || is_rename(call)) && is_measured(current) ? bpf_ktime_get_ns() : 0;
+}
+
+/* How a call ended. */
+struct ended_call {
+	__s32 call; /* -1: nothing to count */
+	__u32 file;
+	__u64 nanoseconds; /* 0: not measured */
+};
+
+static __always_inline struct ended_call end_call(struct cpu_record *current, void *registers, long result)
+{
+	struct ended_call ended = { .call = -1 };
+	__s32 pending = current->syscall;
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	current->syscall = NO_SYSCALL;
+	/* Between tfo_fork and tfo_sys_exit at the attach a birth can go unseen: then it is a call of its own. */
+	if (pending == FORKED && is_birth(registers, task, result))
+		return ended;
+	if (pending < 0) {
+		ended.call = call_in_registers(registers, task);
+		count_loss(LOSS_START_MISSING);
+		return ended;
+	}
+	ended.call = pending & ((1 << PENDING_FILE_SHIFT) - 1);
+	ended.file = pending >> PENDING_FILE_SHIFT;
+	if (current->entered)
+		ended.nanoseconds = bpf_ktime_get_ns() - current->entered;
+	return ended;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+ *
+ * Network per process: bytes that calls really transferred, UDP datagrams,
+ * connections made and failed, round-trip time, retransmitted segments.
+ */
+#pragma once
+
+#include <bpf/bpf_endian.h>
+
+#include "sockets.h"
+
+/* Off: the verifier cuts all of it out. */
+const volatile bool collect_network = true;
+const volatile bool network_histograms = false;
+
+/* What carries it: a socket of IPv6 may be connected to an address of IPv4, ::ffff:192.0.2.1. One of UDP that is not
+ * connected does not say what its next datagram goes by, and counts as what it is. */
+static __always_inline bool is_ipv6(const struct sock *sk, __u16 family)
+{
+	struct in6_addr peer = {};
+
+	if (family != AF_INET6)
+		return false;
+	if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr))
+		bpf_core_read(&peer, sizeof(peer), &sk->__sk_common.skc_v6_daddr);
+	return peer.in6_u.u6_addr32[0] || peer.in6_u.u6_addr32[1] || peer.in6_u.u6_addr32[2] != bpf_htonl(0xffff);
+}
+
+/* An observation is the socket's smoothed round-trip time, at a call that follows newly acknowledged packets. */
+static __always_inline void observe_round_trip(struct cpu_record *current, __u64 identity, struct sock *sk)
+{
+	struct socket_state *state = socket_state(sk);
+
+	if (!state)
+		return;
+	if (state->identity != identity && !is_kernel_thread())
+		own_socket(sk, state, identity);
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tcp || tcp->delivered == state->delivered || !tcp->srtt_us)
+		return;
+	state->delivered = tcp->delivered;
+	struct cell *cell = cell_of(identity, INDEX_RTT, current->stripe);
+	__u64 nanoseconds = (__u64)tcp->srtt_us * 125;
+
+	if (!cell)
+		return;
+	ADD(cell->count, 1);
+	ADD(cell->nanoseconds, nanoseconds);
+	if (network_histograms)
+		observe(identity, INDEX_RTT, nanoseconds, current->stripe);
+}
+
+static __always_inline bool count_transfer(struct cpu_record *current, __u64 identity, __u32 kind, long bytes)
+{
+	struct cell *cell = cell_of(identity, INDEX_NETWORK | kind, current->stripe);
+
+	if (!cell)
+		return false;
+	ADD(cell->count, 1);
+	ADD(cell->bytes, bytes);
+	ADD(current->counted[COLLECTOR_NETWORK], 1);
+	return true;
+}
+
+/* A send or receive call has transferred `bytes`, or failed. */
+static __always_inline void transferred(struct cpu_record *current, struct sock *sk, int bytes, bool receive)
+{
+	__u16 family = sk->__sk_common.skc_family;
+	bool tcp = sk->sk_protocol == IPPROTO_TCP, udp = sk->sk_protocol == IPPROTO_UDP;
+	__u64 identity = current->identity;
+
+	/* A datagram may be empty, a piece of a stream is not. */
+	if (bytes < 0 || (tcp && bytes == 0) || !(tcp || udp) || (family != AF_INET && family != AF_INET6) ||
+	    is_denied(identity, COLLECTOR_NETWORK))
+		return;
+	if (count_transfer(current, identity, udp << 2 | receive << 1 | is_ipv6(sk, family), bytes) && tcp)
+		observe_round_trip(current, identity, sk);
+}
+
+/* splice(2) has returned: out of a TCP socket that is a receive, which no tracepoint sees. */
+static __always_inline void spliced(struct cpu_record *current, __u64 identity, __u32 descriptor, long bytes)
+{
+	if (bytes <= 0 || is_denied(identity, COLLECTOR_NETWORK))
+		return;
+	struct sock *sk = tcp_socket_of(descriptor);
+
+	if (sk)
+		count_transfer(current, identity, 1 << 1 | is_ipv6(sk, BPF_CORE_READ(sk, __sk_common.skc_family)), bytes);
+}
+
+/* Counts the segments that were sent again since the last look. */
+static __always_inline void retransmitted(struct cpu_record *record, struct sock *sk)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct socket_state *state = tcp ? socket_state(sk) : NULL;
+
+	if (!state)
+		return;
+	__u32 total = tcp->total_retrans;
+	/* A socket that connects a second time begins anew. */
+	__u32 segments = total < state->retransmitted ? total : total - state->retransmitted;
+	__u64 owner = owner_of(state);
+
+	state->retransmitted = total;
+	if (is_denied(owner, COLLECTOR_NETWORK))
+		return;
+	struct cell *cell = cell_of(owner, INDEX_RETRANSMIT, record->stripe);
+
+	if (cell)
+		ADD(cell->count, segments);
+}
+
+/* A listener has sent its answer to a SYN again. */
+static __always_inline void answer_retransmitted(struct cpu_record *record, struct sock *listener)
+{
+	__u64 owner = owner_of(socket_state(listener));
+	struct cell *cell = is_denied(owner, COLLECTOR_NETWORK) ? NULL : cell_of(owner, INDEX_RETRANSMIT, record->stripe);
+
+	if (cell)
+		ADD(cell->count, 1);
+}
+
+/* A connection was made, or was given up before it was. */
+static __always_inline void connected(struct cpu_record *record, struct sock *sk, __u64 owner, int old, int new)
+{
+	if (is_denied(owner, COLLECTOR_NETWORK))
+		return;
+	bool ipv6 = is_ipv6(sk, sk->__sk_common.skc_family);
+
+	if (new == TCP_ESTABLISHED && (old == TCP_SYN_SENT || old == TCP_SYN_RECV)) {
+		struct cell *cell = cell_of(owner, INDEX_CONNECTION | (old == TCP_SYN_RECV) << 1 | ipv6, record->stripe);
+
+		if (cell)
+			ADD(cell->count, 1);
+	} else if (new == TCP_CLOSE && old == TCP_SYN_SENT) {
+		struct cell *cell = cell_of(owner, INDEX_CONNECT_FAILURE, record->stripe);
+
+		if (!cell)
+			return;
+		if (sk->sk_err > 0)
+			count_error(cell, owner, INDEX_CONNECT_FAILURE, sk->sk_err, record->stripe);
+		else
+			ADD(cell->errors, 1);
+	}
+}

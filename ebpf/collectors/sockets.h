@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+ *
+ * Whose a TCP socket is. Most of what happens to one happens in interrupts, while
+ * some other task runs; so the owner's identity, generation included, is kept with
+ * the socket, and a child inherits its listener's until somebody accepts it.
+ *
+ * These handlers may interrupt a program that runs in a task. They share counters
+ * with it, never its record.
+ */
+#pragma once
+
+#include "fileio.h"
+
+/* Calls on sockets that have no hook of their own. Filled by the agent, by call. */
+#define CALL_ACCEPT 1 /* returns an accepted connection */
+#define CALL_SPLICE 2
+const volatile __u8 socket_calls[2 * SYSCALL_NUMBERS] = {};
+
+static __always_inline __u8 socket_call(__s32 call)
+{
+	return socket_calls[call & (2 * SYSCALL_NUMBERS - 1)];
+}
+
+static __always_inline bool is_tcp(const struct sock *sk)
+{
+	return (sk->__sk_common.skc_family == AF_INET || sk->__sk_common.skc_family == AF_INET6) &&
+	       sk->sk_protocol == IPPROTO_TCP;
+}
+
+static __always_inline struct socket_state *socket_state(struct sock *sk)
+{
+	struct socket_state *state = bpf_sk_storage_get(&tfo_sockets, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state) {
+		count_loss(LOSS_SOCKET_STORAGE);
+		return NULL;
+	}
+	if (state->unaccepted || !state->identity) {
+		__u64 address = (__u64)sk;
+		__u64 *accepted = bpf_map_lookup_elem(&tfo_accepted, &address);
+
+		if (accepted) {
+			state->identity = *accepted;
+			state->unaccepted = false;
+			bpf_map_delete_elem(&tfo_accepted, &address);
+		}
+	}
+	return state;
+}
+
+/* The process that is at work on the socket itself owns it from here on; a thread of the kernel works for others. */
+static __always_inline void own_socket(struct sock *sk, struct socket_state *state, __u64 identity)
+{
+	if (state->unaccepted) {
+		__u64 address = (__u64)sk;
+
+		bpf_map_delete_elem(&tfo_accepted, &address);
+		state->unaccepted = false;
+	}
+	state->identity = identity;
+}
+
+static __always_inline bool is_kernel_thread(void)
+{
+	return bpf_get_current_task_btf()->flags & PF_KTHREAD;
+}
+
+static __always_inline __u64 owner_of(struct socket_state *state)
+{
+	return state && state->identity ? still(state->identity) : UNATTRIBUTED_IDENTITY;
+}
+
+/* The TCP socket behind a descriptor, to be read with BPF_CORE_READ; NULL where it is none. */
+static __always_inline struct sock *tcp_socket_of(__u32 descriptor)
+{
+	struct file *file = file_of((void *)bpf_get_current_task_btf(), descriptor);
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if ((family != AF_INET && family != AF_INET6) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return NULL;
+	return sk;
+}
+
+/* An accept has returned a descriptor. */
+static __always_inline void accepted(__u64 identity, long result)
+{
+	__u64 address = result >= 0 ? (__u64)tcp_socket_of(result) : 0;
+
+	if (address)
+		bpf_map_update_elem(&tfo_accepted, &address, &identity, BPF_ANY);
+}

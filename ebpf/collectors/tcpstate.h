@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+ *
+ * TCP state transitions by (old, new) with the socket's owner, and how long connections last.
+ */
+#pragma once
+
+#include "sockets.h"
+
+/* Off: the verifier cuts all of it out. */
+const volatile bool collect_tcpstate = true;
+const volatile bool tcpstate_histograms = false;
+
+/* Whether a process makes this transition by a call of its own: connect, listen, close, shutdown. */
+static __always_inline bool is_own_act(int old, int new)
+{
+	return (old == TCP_CLOSE && (new == TCP_SYN_SENT || new == TCP_LISTEN)) || new == TCP_LAST_ACK ||
+	       (new == TCP_FIN_WAIT1 && (old == TCP_ESTABLISHED || old == TCP_SYN_RECV));
+}
+
+/* Brings the socket's state up to date; returns its owner, for whom the transition counts. */
+static __always_inline __u64 follow_transition(struct sock *sk, struct socket_state *state, int old, int new)
+{
+	if (!state)
+		return UNATTRIBUTED_IDENTITY;
+	if (old == TCP_LISTEN && new == TCP_SYN_RECV) {
+		/* What it inherited of its listener is the owner. */
+		state->unaccepted = true;
+		state->established = 0;
+		state->retransmitted = 0;
+		state->delivered = 0;
+	}
+	if (is_own_act(old, new) && !is_kernel_thread()) {
+		struct cpu_record *current = current_task();
+
+		if (current)
+			own_socket(sk, state, current->identity);
+	}
+	if (new == TCP_ESTABLISHED)
+		state->established = bpf_ktime_get_ns();
+	return owner_of(state);
+}
+
+static __always_inline void count_transition(struct cpu_record *record, __u64 owner, int old, int new)
+{
+	if (is_denied(owner, COLLECTOR_TCPSTATE))
+		return;
+	struct cell *cell = cell_of(owner, INDEX_TRANSITION + ((old & 15) << 4 | (new & 15)), record->stripe);
+
+	if (!cell)
+		return;
+	ADD(cell->count, 1);
+	ADD(record->counted[COLLECTOR_TCPSTATE], 1);
+}
+
+static __always_inline void count_connection_end(struct cpu_record *record, __u64 owner, __u64 established)
+{
+	if (!established || is_denied(owner, COLLECTOR_TCPSTATE))
+		return;
+	struct cell *cell = cell_of(owner, INDEX_CONNECTION_END, record->stripe);
+	__u64 nanoseconds = bpf_ktime_get_ns() - established;
+
+	if (!cell)
+		return;
+	ADD(cell->count, 1);
+	ADD(cell->nanoseconds, nanoseconds);
+	if (tcpstate_histograms)
+		observe(owner, INDEX_CONNECTION_END, nanoseconds, record->stripe);
+}
