@@ -16,14 +16,12 @@ fn main() -> Result<(), String> {
     let clang = find_clang()?;
     // For the test that compares abi.rs with abi.h.
     println!("cargo:rustc-env=TFO_CLANG={clang}");
-    for folder in ["tiers", "bench"] {
-        let entries = std::fs::read_dir(root.join(folder)).map_err(|error| format!("ebpf/{folder}: {error}"))?;
-        for entry in entries {
-            let source = entry.map_err(|error| error.to_string())?.path();
-            let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if let Some(tier) = name.strip_suffix(".bpf.c") {
-                compile(&clang, &root, &source, &out.join(format!("{tier}.bpf.o")))?;
-            }
+    println!("cargo:rustc-env=TFO_LAYOUT={:016x}", layout(&root)?);
+    for entry in std::fs::read_dir(root.join("tiers")).map_err(|error| format!("ebpf/tiers: {error}"))? {
+        let source = entry.map_err(|error| error.to_string())?.path();
+        let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(tier) = name.strip_suffix(".bpf.c") {
+            compile(&clang, &root, &source, &out.join(format!("{tier}.bpf.o")))?;
         }
     }
     Ok(())
@@ -40,6 +38,24 @@ fn find_clang() -> Result<String, String> {
         .find(|name| runs(name))
         .map(|name| (*name).to_owned())
         .ok_or_else(|| "clang not found: install it (apt-get install clang libbpf-dev) or set CLANG".to_owned())
+}
+
+/// A hash of all maps and of what is in them, comments, settings and spaces left out: with another one, maps of
+/// another build cannot be used.
+fn layout(root: &Path) -> Result<u64, String> {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for header in ["abi.h", "maps.h"] {
+        let path = root.join(header);
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let code =
+            text.split("/*").map(|part| part.split_once("*/").map_or(part, |(_, code)| code)).collect::<String>();
+        for line in code.lines().filter(|line| !line.starts_with("const volatile")) {
+            for byte in line.split_whitespace().flat_map(str::bytes) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+    }
+    Ok(hash)
 }
 
 fn compile(clang: &str, root: &Path, source: &Path, object: &Path) -> Result<(), String> {

@@ -35,36 +35,61 @@ impl Configuration for HostConfig {
             "detached BTF file to relocate against, in place of the kernel's own",
             String::new(),
         );
-        let pin_path =
-            section.field("pin_path", "directory on a bpffs where the maps are pinned", DEFAULT_PIN_PATH.to_owned());
-        let max_processes = section.field(
-            "max_processes",
-            "processes with a slot of their own; the rest share the overflow stream",
-            10_240,
+        let pin_path: String = section.field(
+            "pin_path",
+            "directory on a bpffs where maps and programs are pinned",
+            DEFAULT_PIN_PATH.to_owned(),
         );
-        let max_map_memory = section.field("max_map_memory", "most memory that the maps may take", ByteSize(32 << 20));
-        let fits = (1..=MOST_PROCESSES).contains(&max_processes);
-        if !fits {
-            section.fault_at("max_processes", format!("must be within [1, {MOST_PROCESSES}]"));
-        }
-        let processes = if fits { max_processes } else { DEFAULT_MAX_PROCESSES };
-        let cpus = kernel::possible_cpus();
-        let sizing = Sizing::new(processes, cpus, max_map_memory.0).unwrap_or_else(|(smallest, needed)| {
-            let text = format!(
-                "{max_map_memory} is too little: {processes} processes need {needed} bytes; raise it or lower max_processes"
-            );
-            section.fault_at("max_map_memory", text);
-            smallest
-        });
+        let on_stop: String = section.field(
+            "on_stop",
+            "what a clean stop leaves: detach (nothing) or keep (counting goes on for the next agent)",
+            DETACH.to_owned(),
+        );
+        let push_down = section.field("push_down", "judge filters in the kernel where all pipelines allow it", true);
+        let sample_rate =
+            section.field("sample_rate", "of 100 events so many have their latency measured; counts stay exact", 100);
         if !pin_path.starts_with('/') {
             section.fault_at("pin_path", "must be an absolute path on a bpffs, such as /sys/fs/bpf/tfo-agent");
+        }
+        if ![DETACH, KEEP].contains(&on_stop.as_str()) {
+            section.fault_at("on_stop", format!("\"{on_stop}\" is neither {DETACH} nor {KEEP}"));
+        }
+        if !(1..=100).contains(&sample_rate) {
+            section.fault_at("sample_rate", "must be within [1, 100]");
         }
         Self {
             btf_path: (!btf_path.is_empty()).then(|| PathBuf::from(btf_path)),
             pin_path: PathBuf::from(pin_path),
-            sizing,
+            keep: on_stop == KEEP,
+            push_down,
+            sample_rate,
+            sizing: read_sizing(section),
         }
     }
+}
+
+const DETACH: &str = "detach";
+const KEEP: &str = "keep";
+
+fn read_sizing(section: &mut Section<'_>) -> Sizing {
+    let max_processes = section.field(
+        "max_processes",
+        "processes with a slot of their own; the rest share the overflow stream",
+        DEFAULT_MAX_PROCESSES,
+    );
+    let max_map_memory = section.field("max_map_memory", "most memory that the maps may take", ByteSize(32 << 20));
+    let fits = (1..=MOST_PROCESSES).contains(&max_processes);
+    if !fits {
+        section.fault_at("max_processes", format!("must be within [1, {MOST_PROCESSES}]"));
+    }
+    let processes = if fits { max_processes } else { DEFAULT_MAX_PROCESSES };
+    Sizing::new(processes, kernel::possible_cpus(), max_map_memory.0).unwrap_or_else(|(smallest, needed)| {
+        let text = format!(
+            "{max_map_memory} is too little: {processes} processes need {needed} bytes; raise it or lower max_processes"
+        );
+        section.fault_at("max_map_memory", text);
+        smallest
+    })
 }
 
 fn configure(section: &mut Section<'_>) -> Builder<Box<dyn Extension>> {

@@ -4,6 +4,7 @@
 //! `host` knows whose slot is whose; `collectors` turn counters into metrics;
 //! `receiver` sends them every interval.
 
+mod calls;
 mod catalog;
 mod collectors;
 mod extension;

@@ -3,27 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::config::{Configuration, Section};
+use component::config::Section;
 use component::{BoxFuture, BuildContext, Builder, Output, Predicate, Receiver, Shutdown};
-use pdata::{Batch, Resource, Scope};
+use pdata::{Batch, Metrics, Resource, Scope};
 use tokio::time::Instant;
 
-use crate::collectors::Collector;
+use crate::collectors::{Collector, MakeReader};
 use crate::extension::EXTENSION;
-use crate::host::{Admission, Host, ReaderId};
+use crate::host::{Host, ReaderId};
 use crate::resource;
 
 /// The first read comes at once and finds next to nothing; whoever has just started the agent
 /// need not wait a whole interval for figures.
 const SECOND_READ: Duration = Duration::from_secs(1);
 
-/// Keys of every eBPF receiver.
+/// What cannot wait for the next read is looked after this often: two words in memory.
+const MAINTENANCE: Duration = Duration::from_millis(100);
+
+/// Keys of every eBPF receiver; those that only one has are its own.
 struct Config {
     collection_interval: Duration,
+    histograms: bool,
+    reader: MakeReader,
 }
 
-impl Configuration for Config {
-    fn read(section: &mut Section<'_>) -> Self {
+impl Config {
+    fn read(collector: &Collector, section: &mut Section<'_>) -> Self {
         let collection_interval = section.field(
             "collection_interval",
             "time between two reads of the maps; the first comes at once, the second within 1s",
@@ -32,21 +37,24 @@ impl Configuration for Config {
         if collection_interval < Duration::from_millis(10) {
             section.fault_at("collection_interval", "must be at least 10ms");
         }
-        Self { collection_interval }
+        let histograms = collector.histograms.is_some()
+            && section.field("histograms", "exponential histograms per process, beside the sums", false);
+        Self { collection_interval, histograms, reader: (collector.reader)(section) }
     }
 }
 
 /// Reads the configuration of a receiver for `collector`.
 pub(crate) fn configure(collector: &'static Collector, section: &mut Section<'_>) -> Builder<Box<dyn Receiver>> {
-    let config = Config::read(section);
-    let interval = config.collection_interval;
+    let config = Config::read(collector, section);
+    let make = Arc::new(config.reader);
+    let (interval, histograms) = (config.collection_interval, config.histograms);
     Box::new(move |context: &BuildContext<'_>| {
         let host: Arc<Host> = context
             .extensions
             .get(EXTENSION)
             .ok_or_else(|| format!("{}: the {EXTENSION} extension is missing", context.id))?;
-        let reader = host.register(collector);
-        Ok(Box::new(EbpfReceiver { collector, host, reader, interval, predicate: None }))
+        let reader = host.register(collector, histograms);
+        Ok(Box::new(EbpfReceiver { collector, host, reader, interval, make: make.clone() }))
     })
 }
 
@@ -55,20 +63,19 @@ struct EbpfReceiver {
     host: Arc<Host>,
     reader: ReaderId,
     interval: Duration,
-    predicate: Option<Arc<Predicate>>,
+    make: Arc<MakeReader>,
 }
 
 impl Receiver for EbpfReceiver {
     fn push_down(&mut self, predicate: Arc<Predicate>) {
-        if predicate.reads_cgroup() {
-            self.host.resolve_cgroups();
-        }
-        self.predicate = Some(predicate);
+        self.host.push_down(self.reader, predicate);
     }
 
     fn run(self: Box<Self>, output: Output, mut shutdown: Shutdown) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async move {
-            let mut reader = (self.collector.reader)(Admission::new(self.predicate.clone()));
+            let mut reader = (self.make)();
+            let mut maintenance = tokio::time::interval(MAINTENANCE);
+            maintenance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             let resource = resource::of_this_host();
             let scope =
                 Arc::new(Scope { name: self.collector.factory.component_type, version: env!("CARGO_PKG_VERSION") });
@@ -79,6 +86,11 @@ impl Receiver for EbpfReceiver {
                     biased;
                     () = shutdown.requested() => true,
                     () = tokio::time::sleep_until(next) => false,
+                    // One receiver does it for all.
+                    _ = maintenance.tick(), if self.reader.is_first() => {
+                        self.host.maintain();
+                        continue;
+                    }
                 };
                 let metrics = self.host.read(self.reader, reader.as_mut());
                 output.send(self.batch(&resource, &scope, metrics)).await;
@@ -94,7 +106,7 @@ impl Receiver for EbpfReceiver {
 }
 
 impl EbpfReceiver {
-    fn batch(&self, resource: &Arc<Resource>, scope: &Arc<Scope>, metrics: Vec<pdata::Metric>) -> Arc<Batch> {
+    fn batch(&self, resource: &Arc<Resource>, scope: &Arc<Scope>, metrics: Metrics) -> Arc<Batch> {
         let mut batch = Batch::of(resource.clone(), scope.clone(), metrics);
         batch.retain(|_| true);
         tracing::debug!(sub_collector = self.collector.name, points = batch.items(), "ebpf: maps read");

@@ -9,7 +9,9 @@ pub(crate) fn unpin(directory: &Path) -> ExitCode {
     let place = directory.display();
     match receiver_ebpf::unpin_abandoned(directory) {
         Ok(0) => say(&format!("nothing is pinned in {place}"), ExitCode::SUCCESS),
-        Ok(removed) => say(&format!("{removed} pinned maps removed from {place}"), ExitCode::SUCCESS),
+        Ok(removed) => {
+            say(&format!("{removed} pinned maps, programs and links removed from {place}"), ExitCode::SUCCESS)
+        }
         Err(error) => say(&format!("cannot unpin {place}: {error}"), ExitCode::FAILURE),
     }
 }

@@ -1,17 +1,31 @@
 //! The sub-collectors. Each is a file here, a handler in `ebpf/collectors/`, a line in
 //! [`ALL`] and its metrics in the catalog.
 
+mod fileio;
+mod memory;
+mod network;
 mod scheduler;
+mod slots;
+mod streams;
 mod syscalls;
+mod tcpstate;
 
 use component::ReceiverFactory;
-use pdata::Metric;
+use component::config::Section;
+use pdata::Metrics;
 
-use crate::host::{Admission, Source};
-use crate::kernel::Hook;
+use crate::host::Source;
+use crate::kernel::{Hook, Rung};
 
 /// Every sub-collector.
-pub(crate) static ALL: &[&Collector] = &[&syscalls::COLLECTOR, &scheduler::COLLECTOR];
+pub(crate) static ALL: &[&Collector] = &[
+    &syscalls::COLLECTOR,
+    &network::COLLECTOR,
+    &fileio::COLLECTOR,
+    &scheduler::COLLECTOR,
+    &memory::COLLECTOR,
+    &tcpstate::COLLECTOR,
+];
 
 /// The receiver factories of all sub-collectors.
 pub static RECEIVERS: [&ReceiverFactory; ALL.len()] = {
@@ -28,18 +42,28 @@ pub static RECEIVERS: [&ReceiverFactory; ALL.len()] = {
 pub(crate) struct Collector {
     /// As in messages, such as `scheduler`.
     pub(crate) name: &'static str,
+    /// Its place in `enum collector`.
+    pub(crate) number: usize,
     /// Its receiver.
     pub(crate) factory: ReceiverFactory,
     /// Its setting in the object, such as `collect_scheduler`.
     pub(crate) setting: &'static str,
-    /// Hooks beyond those that all share, in the order of attaching.
-    pub(crate) hooks: &'static [Hook],
-    /// Makes the reader of one receiver.
-    pub(crate) reader: fn(Admission) -> Box<dyn Reader>,
+    /// The setting that has it keep histograms, where it has any.
+    pub(crate) histograms: Option<&'static str>,
+    /// What it may hang on beyond what all share, best first.
+    pub(crate) ladder: &'static [Rung],
+    /// Reads the keys that it alone has, and says how to make the reader of one receiver.
+    pub(crate) reader: fn(&mut Section<'_>) -> MakeReader,
 }
+
+/// Makes the reader of one receiver.
+pub(crate) type MakeReader = Box<dyn Fn() -> Box<dyn Reader> + Send + Sync>;
 
 /// Turns what is in the maps into metrics; remembers streams between reads.
 pub(crate) trait Reader: Send {
     /// The totals now.
-    fn read(&mut self, source: &mut Source<'_>) -> Vec<Metric>;
+    fn read(&mut self, source: &mut Source<'_>) -> Metrics;
 }
+
+/// A call between the two attachments returns without an entry, which counts; the other way round it would be lost.
+const CALLS: &[Hook] = &[Hook::tp_btf("tfo_sys_exit", "sys_exit"), Hook::tp_btf("tfo_sys_enter", "sys_enter")];

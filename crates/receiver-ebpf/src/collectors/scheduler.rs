@@ -1,19 +1,25 @@
 //! Scheduler figures per process. Kernel side: `ebpf/collectors/scheduler.h`.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use component::{ReceiverFactory, Stability};
-use pdata::{Attribute, AttributeValue, Attributes, Metric, OwnAttributes, Point, Process};
+use pdata::{
+    AttributeValue, Attributes, ExponentialHistogram, HistogramPoint, Metric, Metrics, OwnAttributes, Point, UnixNanos,
+};
 
+use super::slots::{Numbers, SlotStreams, Total};
+use super::streams::{assemble, only};
 use super::{Collector, Reader};
 use crate::catalog::{self, CONTEXT_SWITCH_TYPE};
 use crate::extension::EXTENSION;
-use crate::host::{Admission, Ledger, Source, Totals, owner};
-use crate::kernel::{OVERFLOW_SLOT, SchedulerCounters};
+use crate::host::{Cells, Detail, Source, Totals, owner};
+use crate::kernel::{Cell, INDEX_RUNQUEUE, Rung, SchedulerCounters, sum_slots};
 use crate::receiver::configure;
 
 pub(crate) static COLLECTOR: Collector = Collector {
     name: "scheduler",
+    number: 3,
     factory: ReceiverFactory {
         component_type: "ebpf_scheduler",
         alias: None,
@@ -23,9 +29,10 @@ pub(crate) static COLLECTOR: Collector = Collector {
         configure: |section| configure(&COLLECTOR, section),
     },
     setting: "collect_scheduler",
+    histograms: Some("scheduler_histograms"),
     // It rides on tfo_switch, which every collector needs.
-    hooks: &[],
-    reader: |admission| Box::new(Scheduler { admission, ..Scheduler::default() }),
+    ladder: &[Rung { name: "tp_btf", hooks: &[] }],
+    reader: |_| Box::new(|| Box::<Scheduler>::default()),
 };
 
 impl Totals for SchedulerCounters {
@@ -35,16 +42,6 @@ impl Totals for SchedulerCounters {
 }
 
 impl SchedulerCounters {
-    fn zip(&self, other: &Self, with: impl Fn(u64, u64) -> u64) -> Self {
-        Self {
-            voluntary: with(self.voluntary, other.voluntary),
-            involuntary: with(self.involuntary, other.involuntary),
-            runtime: with(self.runtime, other.runtime),
-            run_delay: with(self.run_delay, other.run_delay),
-            migrations: with(self.migrations, other.migrations),
-        }
-    }
-
     fn switches(&self) -> u64 {
         self.voluntary.saturating_add(self.involuntary)
     }
@@ -52,158 +49,89 @@ impl SchedulerCounters {
 
 #[derive(Default)]
 struct Scheduler {
-    admission: Admission,
+    streams: SlotStreams<SchedulerCounters>,
+    waits: Cells,
     kinds: Kinds,
-    /// By slot.
-    streams: Vec<Stream>,
-}
-
-/// What one process has gathered.
-struct Total {
-    slot: u32,
-    generation: u32,
-    counters: SchedulerCounters,
-}
-
-/// What is remembered of the process in one slot.
-#[derive(Default)]
-struct Stream {
-    generation: u32,
-    ledger: Ledger<SchedulerCounters>,
-    exported: SchedulerCounters,
-    sets: Option<Sets>,
-}
-
-/// The attribute sets of one process, made when it is first exported.
-struct Sets {
-    process: Option<Arc<Process>>,
-    plain: Arc<Attributes>,
-    voluntary: Arc<Attributes>,
-    involuntary: Arc<Attributes>,
 }
 
 impl Reader for Scheduler {
-    fn read(&mut self, source: &mut Source<'_>) -> Vec<Metric> {
-        let mut metrics = empty_metrics();
+    fn read(&mut self, source: &mut Source<'_>) -> Metrics {
         // Counters before the running tasks: one that leaves its CPU in between is counted short, for
         // this read only; the other way round it would be counted twice.
-        let slots = source.kernel.processes.len();
-        let mut totals: Vec<Total> = Vec::new();
-        for (slot, entry) in source.processes.iter() {
-            totals.push(Total { slot, generation: entry.generation, counters: sum(source, slots, slot) });
-        }
-        let overflow = sum(source, slots, OVERFLOW_SLOT);
+        let mut totals = SlotStreams::totals(source, |page, slot| source.kernel.pages[page].slot(slot).scheduler);
+        let overflow = sum_slots(&source.kernel.overflow, 0).scheduler;
         add_running(source, &mut totals);
-        for total in &totals {
-            self.read_process(source, total, &mut metrics);
-        }
+        let waits = self.waits(source);
+        let mut points = Points { metrics: empty_metrics(), waits: Vec::new(), time: source.time };
+        let kinds = &self.kinds;
+        let make = |process: &Arc<_>| {
+            kinds.0.iter().map(|own| Arc::new(Attributes::of_process(Arc::clone(process), own.clone()))).collect()
+        };
+        self.streams.for_each(
+            source,
+            &totals,
+            make,
+            |total, last| total.zip(last, u64::max),
+            |numbers| {
+                points.push(numbers);
+                if let Some(octaves) = waits.get(&(numbers.slot, numbers.generation)) {
+                    points.push_waits(numbers, octaves);
+                }
+            },
+        );
         if overflow.switches() > 0 {
-            push(&mut metrics, &Sets::of_overflow(), source.started, source.time, &overflow, &overflow);
+            let sets = overflow_sets();
+            let start = source.started;
+            points.push(&Numbers { slot: 0, generation: 0, sets: &sets, start, total: overflow, interval: overflow });
         }
-        metrics
+        points.into_metrics()
     }
 }
+
+/// Four buckets of waits, by octave; and the number of waits of no time.
+type Waits = (u64, BTreeMap<u32, Cell>);
 
 impl Scheduler {
-    fn read_process(&mut self, source: &mut Source<'_>, total: &Total, metrics: &mut [Metric]) {
-        let Total { slot, generation, counters: total } = *total;
-        let Some(entry) = source.processes.present(&source.kernel.processes, slot, generation) else { return };
-        if self.streams.len() <= slot as usize {
-            self.streams.resize_with(slot as usize + 1, Stream::default);
-        }
-        let stream = &mut self.streams[slot as usize];
-        if stream.generation != entry.generation {
-            *stream = Stream { generation: entry.generation, ..Stream::default() };
-        }
-        if entry.delivered & source.reader != 0 {
-            return;
-        }
-        let (epoch, last) = stream.ledger.last();
-        // A running task may have been counted short at this read, never backwards.
-        let total = if epoch == 0 { total } else { total.zip(&last, u64::max) };
-        let total = stream.ledger.advance(entry.epoch, total);
-        if epoch != entry.epoch {
-            stream.exported = SchedulerCounters::default();
-        }
-        if total == SchedulerCounters::default() || !self.admission.admits(slot, entry) {
-            return;
-        }
-        let process = &entry.process;
-        let stale = stream.sets.as_ref().is_none_or(|sets| !same(&sets.process, process));
-        if stale {
-            stream.sets = Some(Sets::of_process(process, &self.kinds));
-        }
-        let interval = total.since(&stream.exported);
-        stream.exported = total;
-        if let Some(sets) = &stream.sets {
-            push(metrics, sets, entry.start, source.time, &total, &interval);
-        }
-        if entry.exited != 0 {
-            // These were the final values.
-            stream.sets = None;
-        }
+    /// Waits for a CPU by slot and generation, where histograms are kept.
+    fn waits(&mut self, source: &mut Source<'_>) -> HashMap<(u32, u32), Waits> {
+        let mut waits: HashMap<(u32, u32), Waits> = HashMap::new();
+        let indices = only(INDEX_RUNQUEUE..INDEX_RUNQUEUE + 1);
+        self.waits.for_each(source.kernel, &indices, |owner, index, total, _| {
+            let (zeros, octaves) = waits.entry(owner).or_default();
+            match index.detail {
+                Detail::Octave(octave) => drop(octaves.insert(octave, total)),
+                _ => *zeros += total.count,
+            }
+        });
+        waits
     }
 }
 
-impl Sets {
-    fn of_process(process: &Option<Arc<Process>>, kinds: &Kinds) -> Self {
-        let set = |own: &OwnAttributes| {
-            let process = process.clone();
-            Arc::new(
-                process.map_or_else(|| Attributes::new(vec![]), |process| Attributes::of_process(process, own.clone())),
-            )
-        };
-        Self {
-            process: process.clone(),
-            plain: set(&kinds.plain),
-            voluntary: set(&kinds.voluntary),
-            involuntary: set(&kinds.involuntary),
-        }
-    }
-
-    fn of_overflow() -> Self {
-        let set = |kind: Option<&'static str>| {
-            let mut own = vec![(Attributes::OVERFLOW, AttributeValue::Bool(true))];
-            own.extend(kind.map(switch_type));
-            Arc::new(Attributes::new(own))
-        };
-        Self {
-            process: None,
-            plain: set(None),
-            voluntary: set(Some("voluntary")),
-            involuntary: set(Some("involuntary")),
-        }
-    }
-}
-
-/// What the sets of all processes share.
-struct Kinds {
-    plain: OwnAttributes,
-    voluntary: OwnAttributes,
-    involuntary: OwnAttributes,
-}
+/// The own attributes of a process's streams: none, voluntary, involuntary.
+struct Kinds([OwnAttributes; 3]);
 
 impl Default for Kinds {
     fn default() -> Self {
-        let own = |kind: Option<&'static str>| OwnAttributes::new(kind.map(switch_type).into_iter().collect());
-        Self { plain: own(None), voluntary: own(Some("voluntary")), involuntary: own(Some("involuntary")) }
+        Self(KINDS.map(|kind| OwnAttributes::new(kind.map(switch_type).into_iter().collect())))
     }
 }
 
-fn switch_type(kind: &'static str) -> Attribute {
+const KINDS: [Option<&str>; 3] = [None, Some("voluntary"), Some("involuntary")];
+
+fn switch_type(kind: &'static str) -> pdata::Attribute {
     (CONTEXT_SWITCH_TYPE, AttributeValue::Static(kind))
 }
 
-fn same(a: &Option<Arc<Process>>, b: &Option<Arc<Process>>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-        (None, None) => true,
-        _ => false,
-    }
+fn overflow_sets() -> Vec<Arc<Attributes>> {
+    let set = |kind: Option<&'static str>| {
+        let overflow = (Attributes::OVERFLOW, AttributeValue::Bool(true));
+        Arc::new(Attributes::new(std::iter::once(overflow).chain(kind.map(switch_type)).collect()))
+    };
+    KINDS.map(set).to_vec()
 }
 
 /// Adds what tasks that are on a CPU have gathered since their last switch.
-fn add_running(source: &mut Source<'_>, totals: &mut [Total]) {
+fn add_running(source: &mut Source<'_>, totals: &mut [Total<SchedulerCounters>]) {
     let running = match source.kernel.running() {
         Ok(running) => running,
         Err(error) => {
@@ -223,12 +151,12 @@ fn add_running(source: &mut Source<'_>, totals: &mut [Total]) {
     }
 }
 
-fn sum(source: &Source<'_>, slots: usize, slot: u32) -> SchedulerCounters {
-    let mut total = SchedulerCounters::default();
-    for stripe in 0..source.stripes {
-        total = total.zip(&source.kernel.slots.read(stripe * slots + slot as usize).scheduler, u64::wrapping_add);
-    }
-    total
+/// The points of one read.
+struct Points {
+    /// In the order of [`empty_metrics`].
+    metrics: Vec<Metric>,
+    waits: Vec<HistogramPoint>,
+    time: UnixNanos,
 }
 
 fn empty_metrics() -> Vec<Metric> {
@@ -242,21 +170,30 @@ fn empty_metrics() -> Vec<Metric> {
     catalog.into_iter().map(|metric| Metric { descriptor: (*metric).clone(), points: Vec::new() }).collect()
 }
 
-/// Appends the points of one process to `metrics`, which are in the order of [`empty_metrics`].
-fn push(
-    metrics: &mut [Metric],
-    sets: &Sets,
-    start: u64,
-    time: u64,
-    total: &SchedulerCounters,
-    interval: &SchedulerCounters,
-) {
-    let [switches, runqueue, mean, oncpu, migrations] = metrics else { return };
-    let point = |set: &Arc<Attributes>, start, bits| Point { attributes: set.clone(), start, time, bits };
-    switches.points.push(point(&sets.voluntary, start, total.voluntary));
-    switches.points.push(point(&sets.involuntary, start, total.involuntary));
-    runqueue.points.push(point(&sets.plain, start, total.run_delay));
-    mean.points.push(point(&sets.plain, time, interval.run_delay / interval.switches().max(1)));
-    oncpu.points.push(point(&sets.plain, start, total.runtime));
-    migrations.points.push(point(&sets.plain, start, total.migrations));
+impl Points {
+    fn push(&mut self, numbers: &Numbers<'_, SchedulerCounters>) {
+        let [switches, runqueue, mean, oncpu, migrations] = &mut self.metrics[..] else { return };
+        let Numbers { sets: [plain, voluntary, involuntary], start, total, interval, .. } = numbers else { return };
+        let time = self.time;
+        let point = |set: &Arc<Attributes>, start, bits| Point { attributes: set.clone(), start, time, bits };
+        switches.points.push(point(voluntary, *start, total.voluntary));
+        switches.points.push(point(involuntary, *start, total.involuntary));
+        runqueue.points.push(point(plain, *start, total.run_delay));
+        mean.points.push(point(plain, time, interval.run_delay / interval.switches().max(1)));
+        oncpu.points.push(point(plain, *start, total.runtime));
+        migrations.points.push(point(plain, *start, total.migrations));
+    }
+
+    fn push_waits(&mut self, numbers: &Numbers<'_, SchedulerCounters>, (zeros, octaves): &Waits) {
+        let histogram: Option<ExponentialHistogram> = assemble(octaves, *zeros, numbers.total.run_delay);
+        if let (Some(histogram), Some(plain)) = (histogram, numbers.sets.first()) {
+            let (attributes, start, time) = (plain.clone(), numbers.start, self.time);
+            self.waits.push(HistogramPoint { attributes, start, time, histogram: Arc::new(histogram) });
+        }
+    }
+
+    fn into_metrics(self) -> Metrics {
+        let waits = Metric { descriptor: catalog::RUNQUEUE_LATENCY.clone(), points: self.waits };
+        Metrics { numbers: self.metrics, histograms: vec![waits] }
+    }
 }

@@ -7,17 +7,13 @@ use std::sync::atomic::Ordering;
 
 use pdata::Attributes;
 
+use super::keys::{Index, candidates, owner};
 use super::ledger::{Ledger, Totals};
-use super::lifecycle::owner;
-use crate::kernel::{BUCKET_WAYS, CELL_INDICES, Cell, Kernel};
+use crate::kernel::{Cell, Kernel, PAGE_CELLS};
 
 impl Totals for Cell {
     fn since(&self, earlier: &Self) -> Self {
-        Self {
-            count: self.count.wrapping_sub(earlier.count),
-            nanoseconds: self.nanoseconds.wrapping_sub(earlier.nanoseconds),
-            errors: self.errors.wrapping_sub(earlier.errors),
-        }
+        self.zip(earlier, u64::wrapping_sub)
     }
 }
 
@@ -33,7 +29,7 @@ pub(crate) struct CellStream {
 }
 
 /// The cells that one reader follows. Most cells are free most of the time, so
-/// streams stand densely and cells hold a position.
+/// streams stand densely and cells hold a position. Cells are numbered through all pages.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
     /// By cell: position in `streams`, or `UNUSED`.
@@ -48,15 +44,16 @@ pub(crate) struct Cells {
 }
 
 const UNUSED: u32 = u32::MAX;
+const PAGE: usize = PAGE_CELLS as usize;
 
 impl Cells {
-    /// Calls `visit` with slot, generation, index, totals and stream of every cell in use with an index in `indices`.
+    /// Calls `visit` with slot and generation, index, totals and stream of every cell in use with a plain index in
+    /// `indices`.
     pub(crate) fn for_each(
         &mut self,
         kernel: &Kernel,
-        stripes: usize,
-        indices: &Range<u32>,
-        mut visit: impl FnMut((u32, u32), u32, Cell, &mut CellStream),
+        indices: &[Range<u32>],
+        mut visit: impl FnMut((u32, u32), Index, Cell, &mut CellStream),
     ) {
         // All twins are known before the first total is taken: the last read of a process has no second try.
         self.follow(kernel, indices);
@@ -64,9 +61,9 @@ impl Cells {
             if self.stream(cell).is_none() || self.seconds.contains(&number(cell)) {
                 continue;
             }
-            let totals = self.totals(kernel, stripes, cell);
+            let totals = self.totals(kernel, cell);
             if let Some(stream) = self.stream_mut(cell) {
-                visit(owner(stream.key), index_of(stream.key), totals, stream);
+                visit(owner(stream.key), Index::of(stream.key), totals, stream);
             }
         }
     }
@@ -80,11 +77,10 @@ impl Cells {
     }
 
     /// Begins and ends streams as the keys in the table came and went.
-    fn follow(&mut self, kernel: &Kernel, indices: &Range<u32>) {
-        let ways = BUCKET_WAYS as usize;
-        self.positions.resize(kernel.keys.len() * ways, UNUSED);
+    fn follow(&mut self, kernel: &Kernel, indices: &[Range<u32>]) {
+        self.positions.resize(kernel.pages.len() * PAGE, UNUSED);
         for cell in 0..self.positions.len() {
-            let key = kernel.keys.at(cell / ways, cell % ways * 8).load(Ordering::Acquire);
+            let key = kernel.pages[cell / PAGE].key(cell % PAGE).load(Ordering::Acquire);
             let held = self.stream(cell).map_or(0, |stream| stream.key);
             if key == held {
                 continue;
@@ -92,8 +88,9 @@ impl Cells {
             if held != 0 {
                 self.end(cell);
             }
-            if key != 0 && indices.contains(&index_of(key)) {
-                self.begin(kernel, cell, key);
+            let plain = Index::of(key).plain;
+            if key != 0 && indices.iter().any(|range| range.contains(&plain)) {
+                self.begin(cell, key);
             }
         }
     }
@@ -108,8 +105,9 @@ impl Cells {
     }
 
     /// Starts to follow `cell`; where its key is followed in another cell already, as a part of that one.
-    fn begin(&mut self, kernel: &Kernel, cell: usize, key: u64) {
-        let first = candidates(key, kernel.keys.len()).find(|other| {
+    fn begin(&mut self, cell: usize, key: u64) {
+        let page = cell / PAGE * PAGE;
+        let first = candidates(key).map(|candidate| page + candidate).find(|other| {
             self.stream(*other).is_some_and(|stream| stream.key == key) && !self.seconds.contains(&number(*other))
         });
         if let Some(first) = first {
@@ -125,47 +123,14 @@ impl Cells {
     }
 
     /// Sum over all stripes of `cell` and of its twins.
-    fn totals(&self, kernel: &Kernel, stripes: usize, cell: usize) -> Cell {
-        let mut totals = sum(kernel, stripes, CELL_INDICES as usize + cell);
-        for twin in self.twins.get(&number(cell)).into_iter().flatten() {
-            add(&mut totals, &sum(kernel, stripes, CELL_INDICES as usize + *twin as usize));
-        }
-        totals
+    fn totals(&self, kernel: &Kernel, cell: usize) -> Cell {
+        let sum = |cell: usize| kernel.pages[cell / PAGE].cell(cell % PAGE);
+        let twins = self.twins.get(&number(cell)).into_iter().flatten();
+        twins.fold(sum(cell), |total, twin| total.plus(&sum(*twin as usize)))
     }
 }
 
-/// Cells are numbered by 32 bits in the kernel.
+/// Cells are numbered by 32 bits: a million processes would be 32 million.
 fn number(cell: usize) -> u32 {
     u32::try_from(cell).unwrap_or(UNUSED)
-}
-
-/// Totals of cell number `cell` over all stripes; numbers below `CELL_INDICES` are the overflow stream's.
-pub(crate) fn sum(kernel: &Kernel, stripes: usize, cell: usize) -> Cell {
-    let cells = kernel.cells.len() / stripes;
-    let mut totals = Cell::default();
-    for stripe in 0..stripes {
-        add(&mut totals, &kernel.cells.read(stripe * cells + cell));
-    }
-    totals
-}
-
-fn add(totals: &mut Cell, part: &Cell) {
-    totals.count = totals.count.wrapping_add(part.count);
-    totals.nanoseconds = totals.nanoseconds.wrapping_add(part.nanoseconds);
-    totals.errors = totals.errors.wrapping_add(part.errors);
-}
-
-/// The low 12 bits.
-fn index_of(key: u64) -> u32 {
-    (key & 0xfff) as u32
-}
-
-/// Every cell in which `key` may stand, as `slots.h` computes it; `buckets` is a power of two.
-fn candidates(key: u64, buckets: usize) -> impl Iterator<Item = usize> {
-    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mask = buckets - 1;
-    // The kernel side cuts the shifted hash to 32 bits too.
-    let bucket = move |shift: u32| ((hash >> shift) as u32) as usize & mask;
-    let ways = BUCKET_WAYS as usize;
-    [bucket(40), bucket(16)].into_iter().flat_map(move |bucket| (0..ways).map(move |way| bucket * ways + way))
 }

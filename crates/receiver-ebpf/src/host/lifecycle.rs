@@ -1,4 +1,4 @@
-//! Slots out and back: the ring that the kernel takes from, and which slot returns to it when.
+//! Slots out and back: the ring that the kernel takes from, which slot returns to it when, and when it gets more.
 //!
 //! The slot of a process that has exited stays readable for five minutes, unless
 //! newcomers need it or its cells before: the one that exited first goes first, and
@@ -7,64 +7,87 @@
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
+use super::keys::owner;
 use super::processes::Processes;
-use crate::kernel::{
-    BUCKET_WAYS, CELL_INDICES, Control, IDENTITY_GENERATION_SHIFT, IDENTITY_SLOT_MASK, IDENTITY_SLOT_SHIFT, Kernel,
-    ProcessRow,
-};
+use super::retired::{Retired, retire};
+use super::sizing::Sizing;
+use crate::kernel::{Control, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, Page, ProcessRow, UNATTRIBUTED_SLOT};
 
 /// How long the slot of an exited process is kept while there is no need for it, in ns.
 const RETENTION: u64 = 300_000_000_000;
 
-/// Share of the slots, and of the cells, that is kept free for newcomers between two reads: one in this many.
-const RESERVE: u64 = 2;
-
+const PAGE: usize = PAGE_SLOTS as usize;
+const CELLS: usize = PAGE_CELLS as usize;
 const FREE_HEAD: usize = offset_of!(Control, free_head);
 const FREE_TAIL: usize = offset_of!(Control, free_tail);
 const BORN: usize = offset_of!(ProcessRow, born);
 /// `tgid` and `generation` share a word; the second half of it on a little-endian machine.
 const TGID_AND_GENERATION: usize = offset_of!(ProcessRow, tgid);
 
-/// Fills the ring of a fresh kernel side: every slot but the overflow one, in its first life.
-pub(crate) fn open(kernel: &Kernel) {
-    for slot in 1..kernel.processes.len() {
-        set_generation(kernel, slot, 1);
-        kernel.free.at(slot - 1, 0).store(slot as u64, Ordering::Release);
+/// Adds pages until a quarter of all slots is free, or there are as many as there may be; at least one. Cheap where
+/// there is nothing to do.
+pub(crate) fn grow(kernel: &mut Kernel, sizing: &Sizing) {
+    while let Some(stripes) = sizing.pages.get(kernel.pages.len()).copied() {
+        let slots = (kernel.pages.len() * PAGE) as u64;
+        if slots > 0 && free(kernel) >= slots / 4 {
+            return;
+        }
+        if let Err(error) = kernel.add_page(stripes) {
+            tracing::warn!(%error, pages = kernel.pages.len(), "ebpf: no page of slots can be added, newcomers overflow");
+            return;
+        }
+        open_new_slots(kernel, sizing);
+        tracing::info!(map_bytes = kernel.map_bytes(), pages = kernel.pages.len(), "ebpf: maps grown");
     }
-    kernel.control.at(0, FREE_TAIL).store(kernel.processes.len() as u64 - 1, Ordering::Release);
+}
+
+/// Puts slots that have not been in the ring yet into it: those of a new page, and of one that an agent did not get
+/// to open.
+pub(crate) fn open_new_slots(kernel: &Kernel, sizing: &Sizing) {
+    for slot in 0..(kernel.pages.len() * PAGE).min(sizing.max_processes as usize) {
+        let rows = &kernel.pages[slot / PAGE].rows;
+        if rows.read(slot % PAGE).generation == 0 {
+            give(kernel, slot, 1);
+        }
+    }
 }
 
 /// Gives back the slots that are due at `now` (CLOCK_MONOTONIC ns); `readers` has a bit for each.
-pub(crate) fn recycle(kernel: &Kernel, processes: &mut Processes, stripes: usize, readers: u64, now: u64) {
+pub(crate) fn recycle(kernel: &Kernel, processes: &mut Processes, readers: u64, now: u64) {
     let mut candidates: Vec<(u64, u32, u32)> = processes
         .iter()
         .filter(|(_, entry)| entry.exited != 0 && entry.delivered & readers == readers)
         .map(|(slot, entry)| (entry.exited, slot, entry.generation))
         .collect();
     candidates.sort_unstable();
-    let slots = kernel.processes.len() as u64;
-    // How many cells a process has is not known here, so where they run low all go that may.
-    let wanted = if cells_run_low(kernel) { slots } else { slots.div_ceil(RESERVE).saturating_sub(free(kernel)) };
-    let due: Vec<(u32, u32)> = (0..)
+    // Half of the slots is kept free for newcomers between two reads, and half of the cells of each page.
+    let wanted = (kernel.pages.len() * PAGE / 2).saturating_sub(usize::try_from(free(kernel)).unwrap_or(0));
+    let used: Vec<usize> = kernel.pages.iter().map(used_cells).collect();
+    let scarce: Vec<bool> = used.iter().map(|used| *used > CELLS / 2).collect();
+    // Of what is left, counts come before histograms.
+    let thrifty = used.iter().any(|used| *used > CELLS / 4 * 3);
+    kernel.control.at(0, offset_of!(Control, thrifty)).store(u64::from(thrifty), Ordering::Release);
+    let mut due: Vec<(u32, u32)> = (0..)
         .zip(candidates)
-        .take_while(|(index, (exited, ..))| *index < wanted || now.saturating_sub(*exited) > RETENTION)
+        .filter(|(index, (exited, slot, _))| {
+            *index < wanted
+                || now.saturating_sub(*exited) > RETENTION
+                || scarce.get(*slot as usize / PAGE).is_some_and(|scarce| *scarce)
+        })
         .map(|(_, (_, slot, generation))| (slot, generation))
         .collect();
-    if due.is_empty() {
-        return;
-    }
-    clear_cells(kernel, stripes, &due);
+    due.sort_unstable();
+    let mut retired = Retired::default();
+    clear_cells(kernel, &due, &mut retired);
     for (slot, generation) in due {
-        clear_slot(kernel, stripes, slot as usize, generation);
+        clear_slot(kernel, slot as usize, generation, &mut retired);
         processes.forget(slot);
     }
+    retire(kernel, &retired);
 }
 
-fn cells_run_low(kernel: &Kernel) -> bool {
-    let keys = kernel.keys.len() * BUCKET_WAYS as usize;
-    let key = |cell: usize| kernel.keys.at(cell / BUCKET_WAYS as usize, cell % BUCKET_WAYS as usize * 8);
-    let used = (0..keys).filter(|cell| key(*cell).load(Ordering::Relaxed) != 0).count();
-    used > keys - keys / usize::try_from(RESERVE).unwrap_or(1)
+fn used_cells(page: &Page) -> usize {
+    (0..CELLS).filter(|cell| page.key(*cell).load(Ordering::Relaxed) != 0).count()
 }
 
 /// Slots that the kernel can take now.
@@ -73,14 +96,20 @@ pub(crate) fn free(kernel: &Kernel) -> u64 {
     tail.saturating_sub(kernel.control.at(0, FREE_HEAD).load(Ordering::Acquire))
 }
 
-fn clear_slot(kernel: &Kernel, stripes: usize, slot: usize, generation: u32) {
-    let slots = kernel.processes.len();
-    for stripe in 0..stripes {
-        kernel.slots.clear(stripe * slots + slot);
+fn clear_slot(kernel: &Kernel, slot: usize, generation: u32, retired: &mut Retired) {
+    let page = &kernel.pages[slot / PAGE];
+    retired.add_slot(&page.slot(slot % PAGE));
+    for stripe in &page.counters {
+        stripe.slots.clear(slot % PAGE);
     }
-    kernel.processes.at(slot, BORN).store(0, Ordering::Release);
-    kernel.processes.clear(slot);
-    set_generation(kernel, slot, generation.wrapping_add(1).max(1));
+    page.rows.at(slot % PAGE, BORN).store(0, Ordering::Release);
+    page.rows.clear(slot % PAGE);
+    give(kernel, slot, generation.wrapping_add(1) & GENERATION_MASK);
+}
+
+/// Puts `slot` into the ring for its life number `generation`.
+fn give(kernel: &Kernel, slot: usize, generation: u32) {
+    set_generation(&kernel.pages[slot / PAGE], slot % PAGE, generation.max(1));
     let tail = kernel.control.at(0, FREE_TAIL);
     let position = tail.load(Ordering::Acquire);
     let entry = usize::try_from(position).unwrap_or(0) & (kernel.free.len() - 1);
@@ -90,49 +119,38 @@ fn clear_slot(kernel: &Kernel, stripes: usize, slot: usize, generation: u32) {
 
 /// Counters first, then the key: a way with a zero key is free to be claimed. What an earlier life of a
 /// slot left behind goes too.
-fn clear_cells(kernel: &Kernel, stripes: usize, due: &[(u32, u32)]) {
-    let mut gone = due.to_vec();
-    gone.sort_unstable();
-    let ways = BUCKET_WAYS as usize;
-    let cells = kernel.cells.len() / stripes;
-    for bucket in 0..kernel.keys.len() {
-        for way in 0..ways {
-            let key = kernel.keys.at(bucket, way * 8).load(Ordering::Acquire);
+fn clear_cells(kernel: &Kernel, due: &[(u32, u32)], retired: &mut Retired) {
+    for page in &kernel.pages {
+        for cell in 0..CELLS {
+            let key = page.key(cell).load(Ordering::Acquire);
             let (slot, generation) = owner(key);
-            let stale = kernel.processes.read(slot as usize).generation != generation;
-            if key == 0 || !(stale || gone.binary_search(&(slot, generation)).is_ok()) {
+            if key == 0 || slot >= UNATTRIBUTED_SLOT {
                 continue;
             }
-            for stripe in 0..stripes {
-                kernel.cells.clear(stripe * cells + CELL_INDICES as usize + bucket * ways + way);
+            let stale = page.rows.read(slot as usize % PAGE).generation != generation;
+            if !stale && due.binary_search(&(slot, generation)).is_err() {
+                continue;
             }
-            kernel.keys.at(bucket, way * 8).store(0, Ordering::Release);
+            retired.add_cell(key, &page.cell(cell));
+            for stripe in &page.counters {
+                stripe.cells.clear(cell);
+            }
+            page.key(cell).store(0, Ordering::Release);
         }
     }
 }
 
-/// Slot and generation of a key.
-pub(crate) fn owner(key: u64) -> (u32, u32) {
-    (((key >> IDENTITY_SLOT_SHIFT) & IDENTITY_SLOT_MASK) as u32, (key >> IDENTITY_GENERATION_SHIFT) as u32)
-}
-
-fn set_generation(kernel: &Kernel, slot: usize, generation: u32) {
+fn set_generation(page: &Page, slot: usize, generation: u32) {
     let word = [0u32, generation];
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&word[0].to_ne_bytes());
     bytes[4..].copy_from_slice(&word[1].to_ne_bytes());
-    kernel.processes.at(slot, TGID_AND_GENERATION).store(u64::from_ne_bytes(bytes), Ordering::Release);
+    page.rows.at(slot, TGID_AND_GENERATION).store(u64::from_ne_bytes(bytes), Ordering::Release);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_tells_its_slot_and_generation() {
-        let key = (7u64 << IDENTITY_GENERATION_SHIFT) | (1234 << IDENTITY_SLOT_SHIFT) | 39;
-        assert_eq!(owner(key), (1234, 7));
-    }
 
     #[test]
     fn tgid_and_generation_share_an_aligned_word() {

@@ -7,25 +7,32 @@
 mod cells;
 mod cgroups;
 mod clock;
+mod keys;
 mod ledger;
 mod lifecycle;
 mod own_metrics;
 mod processes;
+mod retired;
 mod running;
+mod settings;
 mod sizing;
+mod verdicts;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use cells::{Cells, sum};
+pub(crate) use cells::{CellStream, Cells};
+pub(crate) use keys::{Detail, Index, owner};
 pub(crate) use ledger::{Ledger, Totals};
-pub(crate) use lifecycle::owner;
 pub(crate) use processes::ProcessEntry;
-pub(crate) use running::{Admission, ReaderId, Running, Source};
+pub(crate) use running::{ReaderId, Running, Source};
 pub(crate) use sizing::{MOST_PROCESSES, Sizing};
 
+use std::sync::Arc;
+
 use clock::Clock;
-use pdata::Metric;
+use component::Predicate;
+use pdata::Metrics;
 
 use crate::collectors::{Collector, Reader};
 use crate::kernel::LoadError;
@@ -35,7 +42,23 @@ use crate::kernel::LoadError;
 pub(crate) struct HostConfig {
     pub(crate) btf_path: Option<PathBuf>,
     pub(crate) pin_path: PathBuf,
+    /// Counting goes on after a clean stop.
+    pub(crate) keep: bool,
+    /// Filters are judged in the kernel where they can be.
+    pub(crate) push_down: bool,
+    /// Of 100 events so many have their latency measured.
+    pub(crate) sample_rate: u32,
     pub(crate) sizing: Sizing,
+}
+
+/// What one receiver reads, and how.
+#[derive(Clone)]
+pub(crate) struct Reading {
+    pub(crate) collector: &'static Collector,
+    /// Whether it wants histograms.
+    pub(crate) histograms: bool,
+    /// What its pipelines let through.
+    pub(crate) predicate: Option<Arc<Predicate>>,
 }
 
 /// The shared host in the state that it is in.
@@ -46,8 +69,7 @@ pub(crate) struct Host {
 enum State {
     Planned {
         config: HostConfig,
-        readers: Vec<&'static Collector>,
-        resolve_cgroups: bool,
+        readings: Vec<Reading>,
     },
     Running(Box<Running>),
     /// Nothing could be loaded; the sub-collectors that were wanted say so.
@@ -57,25 +79,27 @@ enum State {
 
 impl Host {
     pub(crate) fn new(config: HostConfig) -> Self {
-        Self { state: Mutex::new(State::Planned { config, readers: Vec::new(), resolve_cgroups: false }) }
+        Self { state: Mutex::new(State::Planned { config, readings: Vec::new() }) }
     }
 
     /// Says that a receiver will read `collector`.
-    pub(crate) fn register(&self, collector: &'static Collector) -> ReaderId {
+    pub(crate) fn register(&self, collector: &'static Collector, histograms: bool) -> ReaderId {
         match &mut *self.lock() {
-            State::Planned { readers, .. } => {
-                readers.push(collector);
-                ReaderId(readers.len() - 1)
+            State::Planned { readings, .. } => {
+                readings.push(Reading { collector, histograms, predicate: None });
+                ReaderId(readings.len() - 1)
             }
             // The runtime prepares after the last build.
             State::Running(_) | State::Failed(_) | State::Stopped => ReaderId(usize::MAX),
         }
     }
 
-    /// Says that a filter wants to know the cgroup of every process.
-    pub(crate) fn resolve_cgroups(&self) {
-        if let State::Planned { resolve_cgroups, .. } = &mut *self.lock() {
-            *resolve_cgroups = true;
+    /// Says what the pipelines of receiver `id` let through.
+    pub(crate) fn push_down(&self, id: ReaderId, predicate: Arc<Predicate>) {
+        if let State::Planned { readings, .. } = &mut *self.lock()
+            && let Some(reading) = readings.get_mut(id.0)
+        {
+            reading.predicate = Some(predicate);
         }
     }
 
@@ -85,12 +109,13 @@ impl Host {
     /// Only where another agent runs on the same pin path.
     pub(crate) fn prepare(&self) -> Result<(), LoadError> {
         let mut state = self.lock();
-        let State::Planned { config, readers, resolve_cgroups } = &*state else { return Ok(()) };
-        match Running::start(config, readers, *resolve_cgroups) {
+        let State::Planned { config, readings } = &*state else { return Ok(()) };
+        match Running::start(config, readings) {
             Ok(running) => *state = State::Running(Box::new(running)),
             Err(error @ LoadError::Locked { .. }) => return Err(error),
             Err(error) => {
-                let collectors = collectors_of(readers);
+                let readers: Vec<_> = readings.iter().map(|reading| reading.collector).collect();
+                let collectors = collectors_of(&readers);
                 for collector in &collectors {
                     warn_disabled(collector, &error);
                 }
@@ -102,18 +127,25 @@ impl Host {
     }
 
     /// One read by the receiver `id`: its metrics now, and the host's own with those of the first receiver.
-    pub(crate) fn read(&self, id: ReaderId, reader: &mut dyn Reader) -> Vec<Metric> {
+    pub(crate) fn read(&self, id: ReaderId, reader: &mut dyn Reader) -> Metrics {
         match &mut *self.lock() {
             State::Running(running) => running.read(id, reader),
             State::Failed(collectors) if id == ReaderId(0) => {
                 let failed: Vec<_> = collectors.iter().map(|collector| collector.name).collect();
-                vec![own_metrics::attached(collectors, &failed, Clock::anchored().now())]
+                vec![own_metrics::attached(collectors, &failed, Clock::anchored().now())].into()
             }
-            State::Planned { .. } | State::Failed(_) | State::Stopped => Vec::new(),
+            State::Planned { .. } | State::Failed(_) | State::Stopped => Metrics::default(),
         }
     }
 
-    /// Detaches the programs and removes the pins.
+    /// Does what cannot wait for the next read. Cheap; to be called ten times a second by one receiver.
+    pub(crate) fn maintain(&self) {
+        if let State::Running(running) = &mut *self.lock() {
+            running.maintain();
+        }
+    }
+
+    /// Detaches the programs and removes the pins, unless they are to stay.
     pub(crate) fn stop(&self) {
         *self.lock() = State::Stopped;
     }

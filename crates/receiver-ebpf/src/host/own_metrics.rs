@@ -7,32 +7,94 @@ use std::sync::atomic::Ordering;
 use pdata::{AttributeValue, Attributes, Metric, Point, UnixNanos};
 
 use super::lifecycle;
-use crate::catalog;
+use super::retired::self_check;
+use crate::catalog::{self, Shared};
 use crate::collectors::Collector;
-use crate::kernel::{Control, Kernel, LOSS_REASONS};
+use crate::kernel::{Attached, CpuRecord, Kernel, LOSS_REASONS, PROGRAMS, ProgramLedger};
 
 /// The host's own metrics at `time`; counters began at `started`.
 pub(super) fn read(
     kernel: &Kernel,
     collectors: &[&'static Collector],
     failed: &[&'static str],
-    started: UnixNanos,
-    time: UnixNanos,
+    spent: &mut Spent,
+    (started, time): (UnixNanos, UnixNanos),
 ) -> Vec<Metric> {
     let point = |own, start, bits| Point { attributes: Arc::new(Attributes::new(own)), start, time, bits };
-    let losses = LOSS_REASONS.iter().enumerate().map(|(index, reason)| {
-        let count = kernel.control.at(0, offset_of!(Control, loss) + index * 8).load(Ordering::Relaxed);
-        point(vec![("reason", AttributeValue::Static(reason))], started, count)
+    let recursion: u64 = kernel.attached().iter().map(Attached::recursion_misses).sum();
+    let losses = LOSS_REASONS
+        .iter()
+        .enumerate()
+        .map(|(index, reason)| (*reason, per_cpu(kernel, offset_of!(CpuRecord, loss) + index * 8)));
+    let losses = losses.chain(std::iter::once(("recursion", recursion)));
+    let losses = losses.map(|(reason, count)| point(vec![("reason", AttributeValue::Static(reason))], started, count));
+    let rungs = kernel.attached().iter().map(|attached| {
+        let program = (PROGRAM, AttributeValue::Static(attached.program));
+        point(vec![program, ("rung", AttributeValue::Static(attached.rung))], time, 1)
     });
+    let runs: Vec<_> =
+        PROGRAMS.iter().enumerate().map(|(number, program)| (*program, ledger(kernel, number))).collect();
+    let runs = || runs.iter().filter(|(_, runs)| runs.events > 0);
+    let program = |name| vec![(PROGRAM, AttributeValue::Static(name))];
+    let events = runs().map(|(name, runs)| point(program(name), started, runs.events));
+    for (number, program) in spent.0.iter_mut().enumerate() {
+        program.add(&ledger(kernel, number));
+    }
+    let spent = PROGRAMS.iter().zip(&spent.0).filter(|(_, spent)| spent.nanoseconds > 0);
+    let spent = spent.map(|(name, spent)| point(program(name), started, spent.nanoseconds));
+    let differences = self_check(kernel);
+    let checks = collectors.iter().map(|collector| {
+        let own = vec![("ebpf.sub_collector", AttributeValue::Static(collector.name))];
+        point(own, time, differences[collector.number].unsigned_abs())
+    });
+    let metric = |descriptor: &Shared, points: Vec<Point>| Metric { descriptor: (**descriptor).clone(), points };
     vec![
         attached(collectors, failed, time),
-        Metric { descriptor: catalog::LOSS.clone(), points: losses.collect() },
-        Metric {
-            descriptor: catalog::MAP_MEMORY.clone(),
-            points: vec![point(vec![], time, kernel.map_bytes() as u64)],
-        },
-        Metric { descriptor: catalog::FREE_SLOTS.clone(), points: vec![point(vec![], time, lifecycle::free(kernel))] },
+        metric(&catalog::PROGRAM_ATTACHED, rungs.collect()),
+        metric(&catalog::PROGRAM_EVENTS, events.collect()),
+        metric(&catalog::PROGRAM_TIME, spent.collect()),
+        metric(&catalog::LOSS, losses.collect()),
+        metric(&catalog::SELF_CHECK, checks.collect()),
+        metric(&catalog::MAP_MEMORY, vec![point(vec![], time, kernel.map_bytes())]),
+        metric(&catalog::FREE_SLOTS, vec![point(vec![], time, lifecycle::free(kernel))]),
     ]
+}
+
+const PROGRAM: &str = "program";
+
+/// What the programs have taken so far: an estimate, and yet one that never falls.
+#[derive(Debug, Default)]
+pub(super) struct Spent([ProgramSpent; PROGRAMS.len()]);
+
+#[derive(Debug, Default)]
+struct ProgramSpent {
+    events: u64,
+    nanoseconds: u64,
+}
+
+impl ProgramSpent {
+    /// Runs since the last time took as long as the measured ones did on average.
+    fn add(&mut self, runs: &ProgramLedger) {
+        let Some(mean) = runs.nanoseconds.checked_div(runs.samples) else { return };
+        let new = runs.events.saturating_sub(self.events);
+        self.nanoseconds = self.nanoseconds.saturating_add(new.saturating_mul(mean));
+        self.events = runs.events;
+    }
+}
+
+/// The sum over all CPUs of the word at `offset` of their records.
+fn per_cpu(kernel: &Kernel, offset: usize) -> u64 {
+    (0..kernel.cpus.len()).fold(0, |sum, cpu| sum.wrapping_add(kernel.cpus.at(cpu, offset).load(Ordering::Relaxed)))
+}
+
+/// Runs of program number `number` on all CPUs.
+fn ledger(kernel: &Kernel, number: usize) -> ProgramLedger {
+    let at = offset_of!(CpuRecord, programs) + number * size_of::<ProgramLedger>();
+    ProgramLedger {
+        events: per_cpu(kernel, at + offset_of!(ProgramLedger, events)),
+        samples: per_cpu(kernel, at + offset_of!(ProgramLedger, samples)),
+        nanoseconds: per_cpu(kernel, at + offset_of!(ProgramLedger, nanoseconds)),
+    }
 }
 
 /// Which of `collectors` are attached: all but the `failed`.

@@ -8,7 +8,8 @@ use pdata::{Process, UnixNanos};
 
 use super::cgroups::Cgroups;
 use super::clock::Clock;
-use crate::kernel::{Control, Kernel, Mapped, ProcessRow};
+use super::verdicts::Judges;
+use crate::kernel::{Control, Kernel, PAGE_SLOTS, Page, ProcessRow};
 
 /// One slot.
 #[derive(Debug, Default)]
@@ -19,8 +20,8 @@ pub(crate) struct ProcessEntry {
     pub(crate) generation: u32,
     /// A number of its own for every process and name; 0 is none.
     pub(crate) epoch: u64,
-    /// A number of its own for every set of facts that a filter may judge by; 0 is none.
-    pub(crate) facts: u64,
+    /// One bit per reader that has no use for it.
+    pub(crate) denied: u64,
     /// When streams under this name begin.
     pub(crate) start: UnixNanos,
     /// CLOCK_MONOTONIC ns after which nothing is counted here; 0 while it lives.
@@ -28,6 +29,26 @@ pub(crate) struct ProcessEntry {
     /// One bit per reader that has delivered the final values.
     pub(crate) delivered: u64,
     comm_sequence: u32,
+    names: Names,
+}
+
+/// The last names of a process with their epochs and starts: under a name that comes back its streams go on.
+#[derive(Debug, Default)]
+struct Names(Vec<(Arc<str>, u64, UnixNanos)>);
+
+/// As many as a [`Ledger`](super::Ledger) remembers, and the present one.
+const MOST_NAMES: usize = 4;
+
+impl Names {
+    fn epoch_of(&mut self, name: &Arc<str>, next: u64, start: UnixNanos) -> (u64, UnixNanos) {
+        let known = self.0.iter().position(|(known, ..)| known == name).map(|position| self.0.remove(position));
+        let (epoch, start) = known.map_or((next, start), |(_, epoch, start)| (epoch, start));
+        if self.0.len() >= MOST_NAMES {
+            self.0.remove(0);
+        }
+        self.0.push((name.clone(), epoch, start));
+        (epoch, start)
+    }
 }
 
 /// All slots, up to the highest one that was ever used.
@@ -36,14 +57,17 @@ pub(crate) struct Processes {
     next_epoch: u64,
     refreshed: UnixNanos,
     cgroups: Option<Cgroups>,
+    judges: Judges,
     /// Our own tgid, as the kernel counts.
     agent: u64,
 }
 
+const PAGE: usize = PAGE_SLOTS as usize;
+
 impl Processes {
-    pub(crate) fn new(resolve_cgroups: bool) -> Self {
-        let cgroups = resolve_cgroups.then(Cgroups::of_this_machine);
-        Self { entries: Vec::new(), next_epoch: 1, refreshed: 0, cgroups, agent: 0 }
+    pub(crate) fn new(judges: Judges) -> Self {
+        let cgroups = judges.read_cgroups().then(Cgroups::of_this_machine);
+        Self { entries: Vec::new(), next_epoch: 1, refreshed: 0, cgroups, judges, agent: 0 }
     }
 
     /// The process in `slot`, if `generation` is its present life, as of the last refresh.
@@ -56,11 +80,12 @@ impl Processes {
     ///
     /// What it counted since it changed its name must not go to the old one. The other way
     /// round, what it counted before and was not read yet goes to the new one, see `Ledger`.
-    pub(crate) fn present(&mut self, rows: &Mapped<ProcessRow>, slot: u32, generation: u32) -> Option<&ProcessEntry> {
+    pub(crate) fn present(&mut self, kernel: &Kernel, slot: u32, generation: u32) -> Option<&ProcessEntry> {
         self.get(slot, generation)?;
         let index = slot as usize;
-        if sequence(rows, index) != self.entries[index].comm_sequence {
-            self.rename(index, rows, None);
+        let page = kernel.pages.get(index / PAGE)?;
+        if sequence(page, index) != self.entries[index].comm_sequence {
+            self.rename(index, page, None);
         }
         self.get(slot, generation)
     }
@@ -84,27 +109,24 @@ impl Processes {
     /// Takes over what the kernel wrote since the last time: births, names, exits.
     pub(crate) fn refresh(&mut self, kernel: &Kernel, clock: &mut Clock) {
         self.agent = kernel.control.at(0, offset_of!(Control, agent)).load(Ordering::Acquire);
-        // Slots are handed out from the ring in order, so none beyond the head was ever used.
-        let used = kernel.control.at(0, offset_of!(Control, free_head)).load(Ordering::Acquire) + 1;
-        let used = usize::try_from(used).unwrap_or(usize::MAX).min(kernel.processes.len());
-        self.entries.resize_with(used.max(self.entries.len()), ProcessEntry::default);
-        for slot in 1..self.entries.len() {
-            self.refresh_slot(slot, &kernel.processes, clock);
+        self.entries.resize_with(kernel.pages.len() * PAGE, ProcessEntry::default);
+        for slot in 0..self.entries.len() {
+            self.refresh_slot(slot, &kernel.pages[slot / PAGE], clock);
         }
         self.refreshed = clock.now();
     }
 
-    fn refresh_slot(&mut self, slot: usize, rows: &Mapped<ProcessRow>, clock: &Clock) {
-        let row = rows.read(slot);
-        if row.born == 0 {
+    fn refresh_slot(&mut self, slot: usize, page: &Page, clock: &Clock) {
+        if page.rows.at(slot % PAGE, offset_of!(ProcessRow, born)).load(Ordering::Acquire) == 0 {
             return;
         }
+        let row = page.rows.read(slot % PAGE);
         let entry = &mut self.entries[slot];
         if entry.process.is_none() || entry.generation != row.generation {
             *entry = ProcessEntry { generation: row.generation, ..ProcessEntry::default() };
-            self.rename(slot, rows, Some(clock.unix(row.born)));
+            self.rename(slot, page, Some(clock.unix(row.born)));
         } else if entry.comm_sequence != row.comm_sequence {
-            self.rename(slot, rows, None);
+            self.rename(slot, page, None);
         }
         // Read before the counters of this read, so that those of a process that has exited are final.
         // Threads that were adopted late may have joined since.
@@ -112,8 +134,8 @@ impl Processes {
     }
 
     /// Takes over name and facts of the process in `slot`, which was born at `born` or changed its name since the last read.
-    fn rename(&mut self, slot: usize, rows: &Mapped<ProcessRow>, born: Option<UnixNanos>) {
-        let Some(row) = settled(rows, slot) else { return };
+    fn rename(&mut self, slot: usize, page: &Page, born: Option<UnixNanos>) {
+        let Some(row) = settled(page, slot) else { return };
         let cgroup = self.cgroups.as_mut().and_then(|cgroups| cgroups.path(row.cgroup));
         let process = Process {
             pid: row.tgid,
@@ -126,29 +148,31 @@ impl Processes {
         let entry = &mut self.entries[slot];
         let known = entry.process.as_deref();
         if known.is_none_or(|known| known.comm != process.comm) {
-            entry.epoch = self.next_epoch;
-            entry.start = born.unwrap_or(self.refreshed);
+            let start = born.unwrap_or(self.refreshed);
+            (entry.epoch, entry.start) = entry.names.epoch_of(&process.comm, self.next_epoch, start);
         }
         if known != Some(&process) {
-            entry.facts = self.next_epoch;
+            entry.denied = self.judges.deny(&process);
             entry.process = Some(Arc::new(process));
         }
+        // A verdict is about one name, so each needs its own.
+        self.judges.tell_kernel(page, slot % PAGE, row.comm_sequence, entry.denied);
         entry.comm_sequence = row.comm_sequence;
         self.next_epoch += 1;
     }
 }
 
 /// The number of the present name; it shares its word with the first letters.
-fn sequence(rows: &Mapped<ProcessRow>, slot: usize) -> u32 {
-    let word = rows.at(slot, offset_of!(ProcessRow, comm_sequence)).load(Ordering::Acquire).to_ne_bytes();
+fn sequence(page: &Page, slot: usize) -> u32 {
+    let word = page.rows.at(slot % PAGE, offset_of!(ProcessRow, comm_sequence)).load(Ordering::Acquire).to_ne_bytes();
     u32::from_ne_bytes([word[0], word[1], word[2], word[3]])
 }
 
 /// The row in a moment in which nobody writes its name; `None` if that moment does not come soon.
-fn settled(rows: &Mapped<ProcessRow>, slot: usize) -> Option<ProcessRow> {
+fn settled(page: &Page, slot: usize) -> Option<ProcessRow> {
     (0..100).find_map(|_| {
-        let row = rows.read(slot);
-        let again = rows.read(slot).comm_sequence;
+        let row = page.rows.read(slot % PAGE);
+        let again = sequence(page, slot);
         (row.comm_sequence == again && row.comm_sequence.is_multiple_of(2)).then_some(row)
     })
 }

@@ -1,58 +1,73 @@
-//! How large the mapped arrays are: computed before loading, held under `max_map_memory`.
+//! How large the maps are and may become: computed before loading, held under `max_map_memory`.
 
-use crate::kernel::{BUCKET_WAYS, Bucket, CELL_INDICES, Cell, ProcessRow, SlotCounters};
+use crate::kernel::{Control, CpuRecord, PAGE_SLOTS, overflow_bytes, page_bytes};
 
 /// Numbers of entries, and what they come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sizing {
-    /// Copies of every counter; a power of two.
+    /// Processes with a slot of their own.
+    pub(crate) max_processes: u32,
+    /// CPUs that there may ever be.
+    pub(crate) cpus: u32,
+    /// Copies of every counter, at most; a power of two.
     pub(crate) stripes: u32,
-    /// Fewer stripes than possible CPUs: adds are atomic.
-    pub(crate) stripes_shared: bool,
-    /// Process slots, the overflow slot included.
-    pub(crate) slots: u32,
-    /// Buckets of the key table; a power of two.
-    pub(crate) buckets: u32,
-    /// Cells of one stripe, the overflow cells included.
-    pub(crate) cells: u32,
+    /// By page: how many copies of its counters it will have.
+    pub(crate) pages: Vec<u32>,
 }
 
-/// Keys a process has room for on average. A process has some 20 different syscalls, but most of
-/// `max_processes` are slots of processes that have exited, or kernel threads that make no calls.
-const CELLS_PER_PROCESS: u32 = 3;
+/// Beyond this many copies CPUs rarely meet; a copy of a page takes more than a MiB.
+const MOST_STRIPES: u32 = 16;
 
 /// `max_processes` beyond which a key has no bits for the slot.
 pub(crate) const MOST_PROCESSES: u32 = 1_000_000;
 
 impl Sizing {
-    /// The sizes for `max_processes` on `cpus` possible CPUs within `limit` bytes; stripes are given up first.
+    /// The sizes for `max_processes` on `cpus` possible CPUs within `limit` bytes; copies of the counters are given up
+    /// first, those of later pages before those of earlier ones.
     ///
     /// # Errors
-    /// The smallest sizes and the bytes that they need, where even one stripe is too large.
+    /// The smallest sizes and the bytes that they need, where even one copy a page is too much.
     pub(crate) fn new(max_processes: u32, cpus: u32, limit: u64) -> Result<Self, (Self, u64)> {
-        let buckets = (max_processes * CELLS_PER_PROCESS / BUCKET_WAYS).next_power_of_two();
-        let mut sizing = Self {
-            stripes: cpus.next_power_of_two(),
-            stripes_shared: false,
-            slots: max_processes + 1,
-            buckets,
-            cells: CELL_INDICES + buckets * BUCKET_WAYS,
-        };
-        while sizing.bytes() > limit && sizing.stripes > 1 {
-            sizing.stripes /= 2;
+        let pages = max_processes.div_ceil(PAGE_SLOTS).max(1) as usize;
+        let mut stripes = cpus.next_power_of_two().min(MOST_STRIPES);
+        let smallest = |stripes| Self { max_processes, cpus, stripes, pages: vec![1; pages] };
+        while smallest(stripes).most_bytes() > limit {
+            if stripes == 1 {
+                let smallest = smallest(1);
+                let needed = smallest.most_bytes();
+                return Err((smallest, needed));
+            }
+            stripes /= 2;
         }
-        sizing.stripes_shared = sizing.stripes < cpus;
-        if sizing.bytes() > limit { Err((sizing, sizing.bytes())) } else { Ok(sizing) }
+        let mut sizing = smallest(stripes);
+        for page in 0..pages {
+            sizing.pages[page] = stripes;
+            while sizing.most_bytes() > limit && sizing.pages[page] > 1 {
+                sizing.pages[page] /= 2;
+            }
+        }
+        Ok(sizing)
     }
 
-    /// Memory of all arrays, in bytes, up to a page each.
-    pub(crate) fn bytes(&self) -> u64 {
-        let array = |entries: u32, size: usize| u64::from(entries) * size as u64;
-        let stripe = array(self.slots, size_of::<SlotCounters>()) + array(self.cells, size_of::<Cell>());
-        array(self.slots, size_of::<ProcessRow>())
-            + array(self.slots.next_power_of_two(), size_of::<u64>())
-            + array(self.buckets, size_of::<Bucket>())
-            + stripe * u64::from(self.stripes)
+    /// Entries of the ring of free slots.
+    pub(crate) fn ring(&self) -> u32 {
+        self.max_processes.next_power_of_two()
+    }
+
+    /// Memory of all arrays once every page is there, in bytes.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.bytes_with(self.pages.len())
+    }
+
+    /// Memory of all arrays with the first `pages` pages, in bytes.
+    pub(crate) fn bytes_with(&self, pages: usize) -> u64 {
+        let array = |entries: usize, size: usize| (entries * size).next_multiple_of(4096);
+        let fixed = array(1, size_of::<Control>())
+            + array(self.ring() as usize, size_of::<u64>())
+            + array(self.cpus as usize, size_of::<CpuRecord>())
+            + overflow_bytes(self.stripes as usize);
+        let pages: usize = self.pages.iter().take(pages).map(|stripes| page_bytes(*stripes as usize)).sum();
+        (fixed + pages) as u64
     }
 }
 
@@ -63,21 +78,36 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn the_defaults_stay_under_5_mib_on_two_cpus() {
+    fn three_hundred_processes_take_less_than_4_mib_on_two_cpus() {
         let sizing = Sizing::new(10_240, 2, 32 * MIB).unwrap();
-        assert!(!sizing.stripes_shared);
-        assert!(sizing.bytes() < 5 * MIB, "{}", sizing.bytes());
-        assert_eq!(sizing.cells - CELL_INDICES, 32_768);
+        assert_eq!(sizing.pages, [2; 10]);
+        // With three slots of four in use there is a second page.
+        assert!(sizing.bytes_with(1) < 4 * MIB, "{}", sizing.bytes_with(1));
     }
 
     #[test]
-    fn many_cpus_share_stripes_instead_of_breaking_the_limit() {
-        for cpus in [8, 64, 100, 512] {
-            let sizing = Sizing::new(10_240, cpus, 32 * MIB).unwrap();
-            assert!(sizing.bytes() <= 32 * MIB);
-            assert_eq!(sizing.stripes_shared, sizing.stripes < cpus, "{sizing:?}");
+    fn the_limit_holds_on_any_number_of_cpus() {
+        for cpus in [1, 2, 3, 8, 64, 100, 512] {
+            for processes in [1, 300, 1024, 10_240] {
+                let sizing = Sizing::new(processes, cpus, 32 * MIB).unwrap();
+                assert!(sizing.most_bytes() <= 32 * MIB, "{sizing:?}");
+                assert!(sizing.pages.iter().all(|stripes| stripes.is_power_of_two() && *stripes <= sizing.stripes));
+                println!(
+                    "{cpus} CPUs, {processes} processes: {} bytes with one page, {} with all {:?}",
+                    sizing.bytes_with(1),
+                    sizing.most_bytes(),
+                    sizing.pages
+                );
+            }
         }
-        assert!(Sizing::new(10_240, 64, 32 * MIB).unwrap().stripes_shared);
+    }
+
+    #[test]
+    fn later_pages_give_up_their_copies_first() {
+        let sizing = Sizing::new(10_240, 64, 32 * MIB).unwrap();
+        assert!(sizing.pages[0] >= 8, "{sizing:?}");
+        assert!(sizing.pages.is_sorted_by(|a, b| a >= b), "{sizing:?}");
+        assert_eq!(sizing.pages[9], 1);
     }
 
     #[test]

@@ -2,16 +2,67 @@
 
 use std::sync::atomic::AtomicU64;
 
-pub(crate) const OVERFLOW_SLOT: u32 = 0;
-pub(crate) const CELL_INDICES: u32 = 512;
-pub(crate) const OTHER_SYSCALL: u32 = 511;
+pub(crate) const PAGE_SLOTS: u32 = 1024;
+pub(crate) const PAGE_BUCKETS: u32 = 4096;
 pub(crate) const BUCKET_WAYS: u32 = 8;
-pub(crate) const IDENTITY_SLOT_SHIFT: u32 = 12;
-pub(crate) const IDENTITY_GENERATION_SHIFT: u32 = 32;
-pub(crate) const IDENTITY_SLOT_MASK: u64 = 0xfffff;
+pub(crate) const PAGE_CELLS: u32 = PAGE_BUCKETS * BUCKET_WAYS;
+
+pub(crate) const IDENTITY_SLOT_SHIFT: u32 = 20;
+pub(crate) const IDENTITY_GENERATION_SHIFT: u32 = 40;
+pub(crate) const IDENTITY_SLOT_MASK: u64 = 0xf_ffff;
+pub(crate) const GENERATION_MASK: u32 = 0xff_ffff;
+pub(crate) const INDEX_MASK: u32 = 0xf_ffff;
+pub(crate) const OVERFLOW_SLOT: u32 = 0xf_ffff;
+pub(crate) const UNATTRIBUTED_SLOT: u32 = 0xf_fffe;
+
+pub(crate) const PLAIN_INDICES: u32 = 2048;
+pub(crate) const DETAIL_SHIFT: u32 = 11;
+pub(crate) const MAX_ERRNO_DETAIL: u32 = 191;
+pub(crate) const DETAIL_OCTAVE: u32 = 192;
+
+pub(crate) const INDEX_SYSCALL: u32 = 0;
+pub(crate) const SYSCALL_NUMBERS: u32 = 512;
+pub(crate) const OTHER_SYSCALL: u32 = 511;
+pub(crate) const INDEX_FILE: u32 = 1024;
+pub(crate) const INDEX_NETWORK: u32 = 1056;
+pub(crate) const INDEX_CONNECTION: u32 = 1064;
+pub(crate) const INDEX_CONNECT_FAILURE: u32 = 1068;
+pub(crate) const INDEX_RETRANSMIT: u32 = 1069;
+pub(crate) const INDEX_RTT: u32 = 1070;
+pub(crate) const INDEX_CONNECTION_END: u32 = 1071;
+pub(crate) const INDEX_OOM_KILL: u32 = 1072;
+pub(crate) const INDEX_RUNQUEUE: u32 = 1073;
+pub(crate) const INDEX_TRANSITION: u32 = 1088;
+pub(crate) const INDEX_END: u32 = 1344;
+
+/// Bits of a verdict and entries of `counted`.
+pub(crate) const COLLECTORS: usize = 6;
 
 /// Names of `enum loss_reason`, by index.
-pub(crate) const LOSS_REASONS: [&str; 4] = ["process_folded", "cell_folded", "task_storage", "start_missing"];
+pub(crate) const LOSS_REASONS: [&str; 8] = [
+    "process_folded",
+    "cell_folded",
+    "task_storage",
+    "start_missing",
+    "sampled",
+    "bucket_folded",
+    "socket_storage",
+    "task_gone",
+];
+
+/// Names of `enum program`, by index.
+pub(crate) const PROGRAMS: [&str; 9] = [
+    "tfo_switch",
+    "tfo_sys_enter",
+    "tfo_sys_exit",
+    "tfo_fault_user",
+    "tfo_fault_kern",
+    "tfo_sock_send",
+    "tfo_sock_recv",
+    "tfo_tcp_state",
+    "tfo_tcp_retrans",
+];
+const PROGRAM_LEDGERS: usize = 12;
 
 /// A type that a mapped array may hold.
 ///
@@ -46,6 +97,7 @@ entries! {
         born: u64,
         exited: u64,
         cgroup: u64,
+        verdict: u64,
         tgid: u32,
         generation: u32,
         threads: u32,
@@ -55,13 +107,39 @@ entries! {
         pad: u32,
     }
 
-    /// Ring of free slots and the ledger, see `struct control`.
+    /// Runs of one program, see `struct program_ledger`.
+    struct ProgramLedger {
+        events: u64,
+        samples: u64,
+        nanoseconds: u64,
+    }
+
+    /// What one CPU is doing and has counted, see `struct cpu_record`.
+    struct CpuRecord {
+        identity: u64,
+        entered: u64,
+        syscall: i32,
+        stripe: u32,
+        minor: u32,
+        major: u32,
+        fault: u32,
+        sampling: u32,
+        counted: [u64; 8],
+        loss: [u64; LOSS_REASONS.len()],
+        programs: [ProgramLedger; PROGRAM_LEDGERS],
+        pad: [u64; 7],
+    }
+
+    /// What all CPUs share, see `struct control`.
     struct Control {
         free_head: u64,
         free_tail: u64,
-        loss: [u64; 8],
         agent: u64,
         attached: u64,
+        generation: u64,
+        thrifty: u64,
+        connections: [u64; 16],
+        retired: [u64; 8],
     }
 
     /// Eight keys that hash alike, see `struct bucket`.
@@ -69,10 +147,11 @@ entries! {
         key: [u64; BUCKET_WAYS as usize],
     }
 
-    /// Counters of one (process, index), see `struct cell`.
+    /// Counters of one key, see `struct cell`.
     struct Cell {
         count: u64,
         nanoseconds: u64,
+        bytes: u64,
         errors: u64,
     }
 
@@ -85,9 +164,18 @@ entries! {
         migrations: u64,
     }
 
+    /// See `struct memory_counters`.
+    struct MemoryCounters {
+        minor_user: u64,
+        minor_kernel: u64,
+        major_user: u64,
+        major_kernel: u64,
+    }
+
     /// Counters of one process that need no index, see `struct slot_counters`.
     struct SlotCounters {
         scheduler: SchedulerCounters,
+        memory: MemoryCounters,
     }
 
     /// What the running iterator reports of a task on a CPU, see `struct running_record`.
@@ -98,6 +186,45 @@ entries! {
         migrations: u64,
     }
 }
+
+macro_rules! field_by_field {
+    ($($name:ident { $($field:ident),* })*) => {$(
+        impl $name {
+            /// Field by field `self + other`; totals wrap as the kernel's do.
+            pub(crate) fn plus(&self, other: &Self) -> Self {
+                self.zip(other, u64::wrapping_add)
+            }
+
+            /// Field by field.
+            pub(crate) fn zip(&self, other: &Self, with: impl Fn(u64, u64) -> u64 + Copy) -> Self {
+                Self { $($field: with(self.$field, other.$field)),* }
+            }
+        }
+    )*};
+}
+
+field_by_field! {
+    Cell { count, nanoseconds, bytes, errors }
+    SchedulerCounters { voluntary, involuntary, runtime, run_delay, migrations }
+    MemoryCounters { minor_user, minor_kernel, major_user, major_kernel }
+}
+
+impl SlotCounters {
+    /// Field by field `self + other`.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self { scheduler: self.scheduler.plus(&other.scheduler), memory: self.memory.plus(&other.memory) }
+    }
+}
+
+/// Where the rows and the buckets of a directory page begin, and its size.
+pub(crate) const DIRECTORY_BUCKETS: usize = PAGE_SLOTS as usize * size_of::<ProcessRow>();
+pub(crate) const DIRECTORY_BYTES: usize = DIRECTORY_BUCKETS + PAGE_BUCKETS as usize * size_of::<Bucket>();
+/// Where the cells of a counter page begin, and its size.
+pub(crate) const COUNTER_CELLS: usize = PAGE_SLOTS as usize * size_of::<SlotCounters>();
+pub(crate) const COUNTER_BYTES: usize = COUNTER_CELLS + PAGE_CELLS as usize * size_of::<Cell>();
+/// Where the cells of an overflow page begin, and its size.
+pub(crate) const OVERFLOW_CELLS: usize = size_of::<SlotCounters>();
+pub(crate) const OVERFLOW_BYTES: usize = OVERFLOW_CELLS + PLAIN_INDICES as usize * size_of::<Cell>();
 
 // SAFETY: an integer of 8 bytes.
 unsafe impl Entry for u64 {}
@@ -122,6 +249,22 @@ mod tests {
         text
     }
 
+    /// The pages have no mirror, only sizes and where their parts begin.
+    fn pages() -> String {
+        [
+            ("directory_page", DIRECTORY_BYTES, "buckets", DIRECTORY_BUCKETS),
+            ("counter_page", COUNTER_BYTES, "cells", COUNTER_CELLS),
+            ("overflow_page", OVERFLOW_BYTES, "cells", OVERFLOW_CELLS),
+        ]
+        .map(|(structure, size, part, offset)| {
+            format!(
+                "_Static_assert(sizeof(struct {structure}) == {size}, \"size\");\n\
+                 _Static_assert(__builtin_offsetof(struct {structure}, {part}) == {offset}, \"{part}\");\n"
+            )
+        })
+        .concat()
+    }
+
     fn compiles(assertions: &str) -> bool {
         use std::io::Write as _;
         let ebpf = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ebpf");
@@ -140,12 +283,16 @@ mod tests {
     fn every_mirror_has_the_header_s_offsets_and_size() {
         let all = [
             assertions::<ProcessRow>("process_row", ProcessRow::FIELDS),
+            assertions::<ProgramLedger>("program_ledger", ProgramLedger::FIELDS),
+            assertions::<CpuRecord>("cpu_record", CpuRecord::FIELDS),
             assertions::<Control>("control", Control::FIELDS),
             assertions::<Bucket>("bucket", Bucket::FIELDS),
             assertions::<Cell>("cell", Cell::FIELDS),
             assertions::<SchedulerCounters>("scheduler_counters", SchedulerCounters::FIELDS),
+            assertions::<MemoryCounters>("memory_counters", MemoryCounters::FIELDS),
             assertions::<SlotCounters>("slot_counters", SlotCounters::FIELDS),
             assertions::<RunningRecord>("running_record", RunningRecord::FIELDS),
+            pages(),
         ];
         assert!(compiles(&all.concat()), "{}", all.concat());
         assert!(!compiles(&assertions::<Cell>("cell", &[("errors", 0)])), "a wrong offset is found");
@@ -154,14 +301,39 @@ mod tests {
     #[test]
     fn constants_are_the_header_s() {
         let constants = [
-            ("OVERFLOW_SLOT", u64::from(OVERFLOW_SLOT)),
-            ("CELL_INDICES", u64::from(CELL_INDICES)),
-            ("OTHER_SYSCALL", u64::from(OTHER_SYSCALL)),
+            ("PAGE_SLOTS", u64::from(PAGE_SLOTS)),
+            ("PAGE_BUCKETS", u64::from(PAGE_BUCKETS)),
+            ("PAGE_CELLS", u64::from(PAGE_CELLS)),
             ("BUCKET_WAYS", u64::from(BUCKET_WAYS)),
             ("IDENTITY_SLOT_SHIFT", u64::from(IDENTITY_SLOT_SHIFT)),
             ("IDENTITY_GENERATION_SHIFT", u64::from(IDENTITY_GENERATION_SHIFT)),
+            ("GENERATION_MASK", u64::from(GENERATION_MASK)),
+            ("INDEX_MASK", u64::from(INDEX_MASK)),
+            ("OVERFLOW_SLOT", u64::from(OVERFLOW_SLOT)),
+            ("UNATTRIBUTED_SLOT", u64::from(UNATTRIBUTED_SLOT)),
+            ("PLAIN_INDICES", u64::from(PLAIN_INDICES)),
+            ("DETAIL_SHIFT", u64::from(DETAIL_SHIFT)),
+            ("MAX_ERRNO_DETAIL", u64::from(MAX_ERRNO_DETAIL)),
+            ("DETAIL_OCTAVE", u64::from(DETAIL_OCTAVE)),
+            ("INDEX_SYSCALL", u64::from(INDEX_SYSCALL)),
+            ("SYSCALL_NUMBERS", u64::from(SYSCALL_NUMBERS)),
+            ("OTHER_SYSCALL", u64::from(OTHER_SYSCALL)),
+            ("INDEX_FILE", u64::from(INDEX_FILE)),
+            ("INDEX_NETWORK", u64::from(INDEX_NETWORK)),
+            ("INDEX_CONNECTION", u64::from(INDEX_CONNECTION)),
+            ("INDEX_CONNECT_FAILURE", u64::from(INDEX_CONNECT_FAILURE)),
+            ("INDEX_RETRANSMIT", u64::from(INDEX_RETRANSMIT)),
+            ("INDEX_RTT", u64::from(INDEX_RTT)),
+            ("INDEX_CONNECTION_END", u64::from(INDEX_CONNECTION_END)),
+            ("INDEX_OOM_KILL", u64::from(INDEX_OOM_KILL)),
+            ("INDEX_RUNQUEUE", u64::from(INDEX_RUNQUEUE)),
+            ("INDEX_TRANSITION", u64::from(INDEX_TRANSITION)),
+            ("INDEX_END", u64::from(INDEX_END)),
             ("IDENTITY_SLOT_MASK", IDENTITY_SLOT_MASK),
             ("LOSS_REASONS", LOSS_REASONS.len() as u64),
+            ("COLLECTORS", COLLECTORS as u64),
+            ("PROGRAMS", PROGRAM_LEDGERS as u64),
+            ("PROGRAM_TCP_RETRANSMIT + 1", PROGRAMS.len() as u64),
         ];
         let text: String =
             constants.map(|(name, value)| format!("_Static_assert({name} == {value}, \"{name}\");\n")).concat();

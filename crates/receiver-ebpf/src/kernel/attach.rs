@@ -1,93 +1,242 @@
 //! Programs into the kernel, in the order that keeps every count exact.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::mem::offset_of;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use aya::Btf;
-use aya::programs::{BtfTracePoint, Iter};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::{Iter, Program, ProgramInfo};
 
 use super::abi::Control;
-use super::load::{Hook, Kernel};
+use super::hooks::{Hook, Rung};
+use super::load::Kernel;
+use super::pin::ProgramSet;
 use super::requirements::LoadError;
 use super::system;
 
 /// What every collector stands on: who runs where, who is born, what it is called.
 const BASE: [Hook; 3] = [
-    Hook { program: "tfo_switch", tracepoint: "sched_switch" },
-    Hook { program: "tfo_fork", tracepoint: "sched_process_fork" },
-    Hook { program: "tfo_rename", tracepoint: "task_rename" },
+    Hook::tp_btf("tfo_switch", "sched_switch"),
+    Hook::tp_btf("tfo_fork", "sched_process_fork"),
+    Hook::tp_btf("tfo_rename", "task_rename"),
 ];
 
-/// Hooks of one collector, and what came of attaching them.
-pub(crate) type Attached = Result<(), LoadError>;
+/// Iterators, loaded but not attached.
+const ITERATORS: [(&str, &str); 4] =
+    [("tfo_adopt", "task"), ("tfo_running", "task"), ("tfo_adopt_sock", "task_file"), ("tfo_connections", "tcp")];
+
+/// A program that is attached.
+pub(crate) struct Attached {
+    pub(crate) program: &'static str,
+    /// Name of the rung that it is attached by.
+    pub(crate) rung: &'static str,
+    descriptor: Option<OwnedFd>,
+    /// Detaches when dropped, unless it is pinned.
+    _link: Link,
+}
+
+#[expect(dead_code, reason = "held, never used")]
+enum Link {
+    Own(FdLink),
+    Pinned(PinnedLink),
+}
+
+/// The rung that a collector's ladder was attached by, or why none was.
+pub(crate) type Outcome = Result<&'static str, LoadError>;
 
 impl Kernel {
-    /// Attaches the base, adopts every task that lives, then attaches each of `collectors`.
+    /// Attaches the base and the ladder of each of `collectors`, and has every task and socket that lives adopted.
+    /// Where an earlier agent left the same programs they are taken over, where it left others they are replaced
+    /// without a gap.
     ///
     /// A collector that fails harms no other; its hooks are taken off again.
     ///
     /// # Errors
     /// Where the base itself cannot be attached.
-    pub(crate) fn attach(&mut self, collectors: &[&'static [Hook]]) -> Result<Vec<Attached>, LoadError> {
+    pub(crate) fn attach(&mut self, collectors: &[&'static [Rung]]) -> Result<Vec<Outcome>, LoadError> {
         let btf = Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))?;
-        self.control.at(0, offset_of!(Control, attached)).store(system::boottime_now(), Ordering::Release);
-        self.attach_all(&BASE, &btf)?;
-        for iterator in ["tfo_adopt", "tfo_running"] {
-            self.iterator(iterator)?.load("task", &btf).map_err(|error| LoadError::program(iterator, &error))?;
+        for (iterator, target) in ITERATORS {
+            let loaded = self.iterator(iterator)?.load(target, &btf);
+            loaded.map_err(|error| LoadError::program(iterator, &error))?;
         }
-        self.adopt_tasks()?;
-        let outcomes = collectors.iter().map(|hooks| self.attach_all(hooks, &btf)).collect();
+        let outcomes = match self.earlier.take() {
+            Some(set) if set.hash == self.hash && self.take_over(&set, collectors) => {
+                tracing::info!(generation = set.generation, "ebpf: programs of an earlier agent taken over");
+                self.adopt_tasks()?;
+                collectors.iter().map(|ladder| self.rung_of(ladder)).collect()
+            }
+            Some(set) => self.replace(&set, collectors, &btf)?,
+            None => self.attach_first(collectors, &btf)?,
+        };
         self.descriptors.clear();
         Ok(outcomes)
     }
 
+    /// Nothing counts yet: the base comes first, so that no hook of a collector meets a task that is not ours.
+    fn attach_first(&mut self, collectors: &[&'static [Rung]], btf: &Btf) -> Result<Vec<Outcome>, LoadError> {
+        self.control.at(0, offset_of!(Control, attached)).store(system::boottime_now(), Ordering::Release);
+        self.set_generation();
+        let set = self.make_set();
+        self.attach_all("tp_btf", &BASE, btf, set.as_ref())?;
+        self.adopt_tasks()?;
+        let outcomes = collectors.iter().map(|ladder| self.climb(ladder, btf, set.as_ref())).collect();
+        self.adopt_sockets();
+        Ok(outcomes)
+    }
+
+    /// Attaches all beside what counts now, which goes on; then one store says that the new ones count, and the old
+    /// ones go. An event in that moment may be counted by both.
+    fn replace(
+        &mut self,
+        old: &ProgramSet,
+        collectors: &[&'static [Rung]],
+        btf: &Btf,
+    ) -> Result<Vec<Outcome>, LoadError> {
+        self.attached.clear();
+        if self.generation == old.generation {
+            // The same programs, but not all of them are there.
+            let _ = old.remove();
+            return self.attach_first(collectors, btf);
+        }
+        let set = self.make_set();
+        self.attach_all("tp_btf", &BASE, btf, set.as_ref())?;
+        let outcomes = collectors.iter().map(|ladder| self.climb(ladder, btf, set.as_ref())).collect();
+        self.set_generation();
+        match old.remove() {
+            Ok(_) => tracing::info!(generation = self.generation, "ebpf: programs of an earlier agent replaced"),
+            Err(error) => tracing::warn!(set = %old.directory.display(), %error, "ebpf: old programs not removed"),
+        }
+        self.adopt_tasks()?;
+        self.adopt_sockets();
+        Ok(outcomes)
+    }
+
+    fn set_generation(&self) {
+        self.control.at(0, offset_of!(Control, generation)).store(self.generation, Ordering::Release);
+    }
+
+    fn make_set(&self) -> Option<ProgramSet> {
+        let made = self.pins.as_ref()?.make_set(self.hash, self.generation);
+        made.inspect_err(|error| tracing::warn!(%error, "ebpf: programs are not pinned, going on without")).ok()
+    }
+
+    /// Opens the pinned links of `set`; whether the base and all of `collectors` are there.
+    fn take_over(&mut self, set: &ProgramSet, collectors: &[&'static [Rung]]) -> bool {
+        let open = |hooks: &[Hook], rung: &'static str| -> Option<Vec<Attached>> {
+            hooks
+                .iter()
+                .map(|hook| {
+                    let link = PinnedLink::from_pin(set.link(hook.program)).ok()?;
+                    let info = ProgramInfo::from_pin(set.program(hook.program));
+                    let descriptor = info.and_then(|info| info.fd()).ok().and_then(|fd| clone(&fd));
+                    Some(Attached { program: hook.program, rung, descriptor, _link: Link::Pinned(link) })
+                })
+                .collect()
+        };
+        let ladders = collectors.iter().map(|ladder| ladder.iter().find_map(|rung| open(rung.hooks, rung.name)));
+        let Some(all) = std::iter::once(open(&BASE, "tp_btf")).chain(ladders).collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        self.attached.extend(all.into_iter().flatten());
+        true
+    }
+
+    fn rung_of(&self, ladder: &[Rung]) -> Outcome {
+        let attached = |hook: &Hook| self.attached.iter().any(|attached| attached.program == hook.program);
+        let rung = ladder.iter().find(|rung| rung.hooks.iter().all(attached));
+        rung.map(|rung| rung.name).ok_or_else(|| absent("a ladder"))
+    }
+
+    /// Takes the first rung of `ladder` that loads and attaches; really trying is the only probe that tells.
+    fn climb(&mut self, ladder: &[Rung], btf: &Btf, set: Option<&ProgramSet>) -> Outcome {
+        let mut failure = absent("a ladder");
+        for rung in ladder {
+            match self.attach_all(rung.name, rung.hooks, btf, set) {
+                Ok(()) => return Ok(rung.name),
+                Err(error) => {
+                    tracing::debug!(rung = rung.name, %error, "ebpf: rung not taken");
+                    failure = error;
+                }
+            }
+        }
+        Err(failure)
+    }
+
     /// Loads all before attaching the first, so that little time passes between two attachments.
-    fn attach_all(&mut self, hooks: &[Hook], btf: &Btf) -> Attached {
+    fn attach_all(
+        &mut self,
+        rung: &'static str,
+        hooks: &[Hook],
+        btf: &Btf,
+        set: Option<&ProgramSet>,
+    ) -> Result<(), LoadError> {
+        let missing: Vec<Hook> = hooks.iter().filter(|hook| !self.is_attached(hook.program)).copied().collect();
         let before = self.attached.len();
-        let outcome = hooks
+        let outcome = missing
             .iter()
-            .try_for_each(|hook| self.load_hook(*hook, btf))
-            .and_then(|()| hooks.iter().try_for_each(|hook| self.attach_hook(*hook)));
+            .try_for_each(|hook| hook.load(self.program(hook.program)?, btf).map_err(|error| hook.failed(&error)))
+            .and_then(|()| missing.iter().try_for_each(|hook| self.attach_hook(rung, *hook, set)));
         if outcome.is_err() {
             self.attached.truncate(before);
-            for hook in hooks.iter().filter(|hook| !self.attached.contains(&hook.program)).copied().collect::<Vec<_>>()
-            {
-                if let Ok(program) = self.tracepoint(hook.program) {
-                    // It may not even be loaded, which is what is wanted.
-                    let _ = program.unload();
+            for hook in missing {
+                for pin in set.iter().flat_map(|set| [set.link(hook.program), set.program(hook.program)]) {
+                    // It may not have come so far, which is what is wanted.
+                    let _ = std::fs::remove_file(pin);
+                }
+                if let Ok(program) = self.program(hook.program) {
+                    hook.unload(program);
                 }
             }
         }
         outcome
     }
 
-    fn load_hook(&mut self, hook: Hook, btf: &Btf) -> Result<(), LoadError> {
-        if self.attached.contains(&hook.program) {
-            return Ok(());
-        }
-        let program = self.tracepoint(hook.program)?;
-        program.load(hook.tracepoint, btf).map_err(|error| LoadError::program(hook.program, &error))
-    }
-
-    /// A program that several collectors need is attached once.
-    fn attach_hook(&mut self, hook: Hook) -> Result<(), LoadError> {
-        if !self.attached.contains(&hook.program) {
-            let program = self.tracepoint(hook.program)?;
-            program.attach().map_err(|error| LoadError::program(hook.program, &error))?;
-        }
-        self.attached.push(hook.program);
+    fn attach_hook(&mut self, rung: &'static str, hook: Hook, set: Option<&ProgramSet>) -> Result<(), LoadError> {
+        let program = self.program(hook.program)?;
+        let link = hook.attach(program).map_err(|error| hook.failed(&error))?;
+        let descriptor = program.fd().ok().and_then(clone);
+        let link = match set {
+            None => Link::Own(link),
+            Some(set) => {
+                let pinned = program.pin(set.program(hook.program)).and_then(|()| link.pin(set.link(hook.program)));
+                Link::Pinned(pinned.map_err(|error| LoadError::of("pin of", hook.program, &error))?)
+            }
+        };
+        self.attached.push(Attached { program: hook.program, rung, descriptor, _link: link });
         Ok(())
     }
 
-    fn tracepoint(&mut self, name: &str) -> Result<&mut BtfTracePoint, LoadError> {
-        let program = self.ebpf.program_mut(name).ok_or_else(|| absent(name))?;
-        program.try_into().map_err(|error| LoadError::program(name, &error))
+    fn is_attached(&self, program: &str) -> bool {
+        self.attached.iter().any(|attached| attached.program == program)
+    }
+
+    fn program(&mut self, name: &str) -> Result<&mut Program, LoadError> {
+        self.ebpf.program_mut(name).ok_or_else(|| absent(name))
     }
 
     pub(super) fn iterator(&mut self, name: &str) -> Result<&mut Iter, LoadError> {
-        let program = self.ebpf.program_mut(name).ok_or_else(|| absent(name))?;
-        program.try_into().map_err(|error| LoadError::program(name, &error))
+        self.program(name)?.try_into().map_err(|error| LoadError::program(name, &error))
     }
+}
+
+impl Attached {
+    /// Runs of the program that the kernel left out, because it was running on that CPU already; 0 where the
+    /// kernel does not say.
+    pub(crate) fn recursion_misses(&self) -> u64 {
+        let Some(descriptor) = &self.descriptor else { return 0 };
+        let mut text = String::new();
+        let read = File::open(format!("/proc/self/fdinfo/{}", descriptor.as_raw_fd()))
+            .and_then(|mut file| file.read_to_string(&mut text));
+        let misses = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
+        read.ok().and(misses).and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+fn clone(fd: &aya::programs::ProgramFd) -> Option<OwnedFd> {
+    fd.as_fd().try_clone_to_owned().ok()
 }
 
 fn absent(name: &str) -> LoadError {

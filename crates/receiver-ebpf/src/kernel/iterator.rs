@@ -1,8 +1,10 @@
-//! The two walks over all tasks: adopting them once, and asking the running ones at every read.
+//! The walks over tasks and sockets: adopting them at the start, and asking at a read who runs and what is open.
 
 use std::io::Read as _;
+use std::mem::offset_of;
+use std::sync::atomic::Ordering;
 
-use super::abi::RunningRecord;
+use super::abi::{Control, RunningRecord};
 use super::load::Kernel;
 use super::requirements::LoadError;
 
@@ -10,6 +12,25 @@ impl Kernel {
     /// Gives every task that lives its process and its baseline.
     pub(super) fn adopt_tasks(&mut self) -> Result<(), LoadError> {
         self.walk("tfo_adopt").map(drop)
+    }
+
+    /// Gives every socket that is open its owner. Where that cannot be, it is found when it is first used.
+    pub(super) fn adopt_sockets(&mut self) {
+        if let Err(error) = self.walk("tfo_adopt_sock") {
+            tracing::warn!(%error, "ebpf: sockets from before the attach have no owner until they are used");
+        }
+    }
+
+    /// Sockets of the agent's network namespace by TCP state.
+    ///
+    /// # Errors
+    /// Where the iterator cannot be made or read.
+    pub(crate) fn connections(&mut self) -> Result<[u64; 16], LoadError> {
+        for state in 0..16 {
+            self.control.at(0, offset_of!(Control, connections) + state * 8).store(0, Ordering::Release);
+        }
+        self.walk("tfo_connections")?;
+        Ok(self.control.read(0).connections)
     }
 
     /// What each task that is on a CPU now has gathered since its last switch.

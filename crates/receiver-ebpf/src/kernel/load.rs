@@ -1,73 +1,108 @@
 //! From an object to mapped arrays: settings, sizes, relocation, one parse of BTF at a time.
 
+use std::mem::offset_of;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use aya::maps::{Map, MapData};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
-use super::abi::{Bucket, Cell, Control, Entry, ProcessRow, SlotCounters};
+use super::abi::{Control, CpuRecord, Entry};
+use super::attach::Attached;
+use super::hash::Hash;
 use super::mapped::Mapped;
-use super::pin::Pins;
+use super::pages::{Counters, OuterMaps, Page};
+use super::pin::{Pins, ProgramSet};
 use super::requirements::{self, LoadError};
-use super::system;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/task_storage.bpf.o"));
 
-/// A program and the tracepoint that it is attached to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hook {
-    /// Name of the program, beginning with `tfo_`.
-    pub(crate) program: &'static str,
-    /// Name of the BTF tracepoint.
-    pub(crate) tracepoint: &'static str,
-}
+/// Maps that are pinned beside the pages.
+const MAPS: [&str; 9] = [
+    "tfo_control",
+    "tfo_free",
+    "tfo_cpus",
+    "tfo_overflow",
+    "tfo_directory",
+    "tfo_counters",
+    "tfo_tasks",
+    "tfo_sockets",
+    "tfo_accepted",
+];
 
 /// What is to be loaded. Sizes are numbers of entries.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// Another BTF to relocate against than the kernel's own.
     pub(crate) btf_path: Option<PathBuf>,
-    /// Directory on a bpffs where the maps are pinned.
+    /// Directory on a bpffs where maps and programs are pinned.
     pub(crate) pin_path: PathBuf,
-    /// Names of the `collect_*` settings, and whether each is on.
-    pub(crate) collect: Vec<(&'static str, bool)>,
-    /// Copies of every counter; a power of two.
+    /// Whether counting goes on after a clean stop.
+    pub(crate) keep: bool,
+    /// Constants of the programs, by name.
+    pub(crate) settings: Vec<(&'static str, Setting)>,
+    /// CPUs that there may ever be.
+    pub(crate) cpus: u32,
+    /// Copies of the counters that a page may have; a power of two.
     pub(crate) stripes: u32,
-    /// Whether there are fewer stripes than CPUs, so that adds must be atomic.
-    pub(crate) stripes_shared: bool,
-    /// Process slots, the overflow slot included.
-    pub(crate) slots: u32,
-    /// Buckets of the key table; a power of two.
-    pub(crate) buckets: u32,
-    /// Cells of one stripe, the overflow cells included.
-    pub(crate) cells: u32,
+    /// Entries of the ring of free slots; a power of two.
+    pub(crate) ring: u32,
+    /// Most pages.
+    pub(crate) pages: u32,
 }
 
-/// The loaded object: programs not yet attached, arrays mapped.
+/// The value of a constant.
+#[derive(Debug, Clone)]
+pub(crate) enum Setting {
+    Flag(bool),
+    U32(u32),
+    I32s(Vec<i32>),
+    U8s(Vec<u8>),
+}
+
+impl Setting {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Flag(on) => vec![u8::from(*on)],
+            Self::U32(number) => number.to_ne_bytes().to_vec(),
+            Self::I32s(numbers) => numbers.iter().flat_map(|number| number.to_ne_bytes()).collect(),
+            Self::U8s(bytes) => bytes.clone(),
+        }
+    }
+}
+
+/// The loaded object: arrays mapped, programs attached by [`Kernel::attach`].
 pub(crate) struct Kernel {
     pub(super) ebpf: Ebpf,
     pub(crate) control: Mapped<Control>,
     pub(crate) free: Mapped<u64>,
-    pub(crate) processes: Mapped<ProcessRow>,
-    pub(crate) slots: Mapped<SlotCounters>,
-    pub(crate) keys: Mapped<Bucket>,
-    pub(crate) cells: Mapped<Cell>,
+    pub(crate) cpus: Mapped<CpuRecord>,
+    /// By stripe: what has no slot or no cell.
+    pub(crate) overflow: Vec<Counters>,
+    pub(crate) pages: Vec<Page>,
+    pub(super) outer: OuterMaps,
+    pub(super) stripes: u32,
     /// Programs name their maps by file descriptor until they are loaded.
     pub(super) descriptors: Vec<MapData>,
-    /// Names of the attached programs, one entry per use.
-    pub(super) attached: Vec<&'static str>,
-    pins: Option<Pins>,
+    pub(super) attached: Vec<Attached>,
+    /// Generation of the programs of this object.
+    pub(super) generation: u64,
+    pub(super) hash: u64,
+    /// What counts already, left by an earlier agent.
+    pub(super) earlier: Option<ProgramSet>,
+    pub(super) pins: Option<Pins>,
 }
 
-/// Creates the maps and loads the object; nothing counts yet.
+/// Creates the maps, or takes over those of an earlier agent, and loads the object; nothing new counts yet.
 ///
 /// # Errors
 /// [`LoadError`]: BTF missing, no permission, or whatever the kernel refused.
 pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
     requirements::check_btf()?;
-    let pins = Pins::open(&options.pin_path)?;
+    let pins = Pins::open(&options.pin_path, layout(options), options.keep)?;
+    let hash = program_hash(options);
+    let (earlier, generation) = pins.as_ref().map_or((None, 1), |pins| generation(pins, hash));
     let external = options.btf_path.as_deref().map(parse_btf).transpose()?;
-    let ring = options.slots.next_power_of_two();
     let mut ebpf = {
         // Parsing the kernel's BTF takes some 20 MB; the loader and its parse are gone before the next one.
         let mut loader = EbpfLoader::new();
@@ -76,81 +111,143 @@ pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
         }
         // aya knows task storage only as an unsupported map, which is enough: no user space touches it.
         loader.allow_unsupported_maps();
-        for (name, on) in &options.collect {
-            loader.override_global(name, if *on { &1u8 } else { &0u8 }, true);
+        let settings: Vec<_> = options.settings.iter().map(|(name, value)| (name, value.bytes())).collect();
+        for (name, bytes) in &settings {
+            loader.override_global(name, bytes.as_slice(), true);
         }
-        let shared = u8::from(options.stripes_shared);
-        let masks = [options.stripes - 1, ring - 1, options.buckets - 1];
-        let calls = system::CALLS.map(|(name, number)| (name, i32::try_from(number).unwrap_or(-1)));
-        for (name, number) in &calls {
-            loader.override_global(name, number, true);
-        }
+        let free_mask = options.ring - 1;
         loader
-            .override_global("stripes_shared", &shared, true)
-            .override_global("stripe_mask", &masks[0], true)
-            .override_global("free_mask", &masks[1], true)
-            .override_global("bucket_mask", &masks[2], true)
-            .override_global("slot_count", &options.slots, true)
-            .override_global("cell_count", &options.cells, true)
-            .map_max_entries("tfo_free", ring)
-            .map_max_entries("tfo_processes", options.slots)
-            .map_max_entries("tfo_slots", options.slots * options.stripes)
-            .map_max_entries("tfo_keys", options.buckets)
-            .map_max_entries("tfo_cells", options.cells * options.stripes);
+            .override_global("program_generation", &generation, true)
+            .override_global("stripe_count", &options.stripes, true)
+            .override_global("free_mask", &free_mask, true)
+            .map_max_entries("tfo_free", options.ring)
+            .map_max_entries("tfo_cpus", options.cpus)
+            .map_max_entries("tfo_overflow", options.stripes)
+            .map_max_entries("tfo_directory", options.pages)
+            .map_max_entries("tfo_counters", options.pages * options.stripes);
+        for name in MAPS {
+            if let Some(pins) = &pins {
+                loader.map_pin_path(name, pins.map(name));
+            }
+        }
         loader.load(OBJECT).map_err(|error| LoadError::of("object", "task_storage", &error))?
     };
-    let mut maps = Maps { ebpf: &mut ebpf, pins, descriptors: Vec::new() };
-    Ok(Kernel {
+    let mut maps = Maps { ebpf: &mut ebpf, descriptors: Vec::new() };
+    let mut kernel = Kernel {
         control: maps.map("tfo_control", 1)?,
-        free: maps.map("tfo_free", ring)?,
-        processes: maps.map("tfo_processes", options.slots)?,
-        slots: maps.map("tfo_slots", options.slots * options.stripes)?,
-        keys: maps.map("tfo_keys", options.buckets)?,
-        cells: maps.map("tfo_cells", options.cells * options.stripes)?,
+        free: maps.map("tfo_free", options.ring)?,
+        cpus: maps.map("tfo_cpus", options.cpus)?,
+        overflow: maps.overflow(options.stripes)?,
+        outer: maps.outer()?,
+        pages: Vec::new(),
+        stripes: options.stripes,
         descriptors: maps.descriptors,
         attached: Vec::new(),
-        pins: maps.pins,
+        generation,
+        hash,
+        earlier,
+        pins,
         ebpf,
-    })
+    };
+    kernel.map_pinned_pages()?;
+    Ok(kernel)
 }
 
 impl Kernel {
-    /// Memory of the mapped arrays, in bytes.
-    pub(crate) fn map_bytes(&self) -> usize {
-        let arrays = [self.control.bytes(), self.free.bytes(), self.processes.bytes(), self.slots.bytes()];
-        arrays.iter().sum::<usize>() + self.keys.bytes() + self.cells.bytes()
-    }
-
     /// Where the maps are pinned, if they are.
     pub(crate) fn pinned_at(&self) -> Option<&Path> {
         self.pins.as_ref().map(Pins::path)
     }
+
+    /// The programs that are attached.
+    pub(crate) fn attached(&self) -> &[Attached] {
+        &self.attached
+    }
+
+    /// Whether the maps hold what was counted before this agent came.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        !self.pages.is_empty() && self.earlier.is_some()
+    }
 }
 
-/// Takes map after map out of the object, maps and pins it.
+/// The set of programs that counts now, and the generation for ours: the same where they are the same programs.
+fn generation(pins: &Pins, hash: u64) -> (Option<ProgramSet>, u64) {
+    let active = MapData::from_pin(pins.map("tfo_control"))
+        .ok()
+        .and_then(|map| Mapped::<Control>::new(&map, 1).ok())
+        .map_or(0, |control| control.at(0, offset_of!(Control, generation)).load(Ordering::Acquire));
+    let mut earlier = None;
+    for set in pins.program_sets() {
+        if set.generation == active {
+            earlier = Some(set);
+        } else if let Err(error) = set.remove() {
+            tracing::warn!(set = %set.directory.display(), %error, "ebpf: programs of a broken start not removed");
+        }
+    }
+    let same = earlier.as_ref().is_some_and(|set| set.hash == hash);
+    (earlier, if same { active } else { active + 1 })
+}
+
+/// What two agents must agree in to use the same maps.
+fn layout(options: &Options) -> u64 {
+    let mut hash = Hash::default();
+    hash.add(env!("TFO_LAYOUT").as_bytes());
+    for number in [options.cpus, options.stripes, options.ring, options.pages] {
+        hash.add(&number.to_ne_bytes());
+    }
+    hash.value()
+}
+
+/// What makes two programs of one name the same.
+fn program_hash(options: &Options) -> u64 {
+    let mut hash = Hash::default();
+    hash.add(OBJECT);
+    for (name, value) in &options.settings {
+        hash.add(name.as_bytes());
+        hash.add(&value.bytes());
+    }
+    hash.add(options.btf_path.as_deref().unwrap_or(Path::new("")).as_os_str().as_encoded_bytes());
+    hash.value()
+}
+
+/// Takes map after map out of the object and maps it.
 struct Maps<'a> {
     ebpf: &'a mut Ebpf,
-    pins: Option<Pins>,
     descriptors: Vec<MapData>,
 }
 
 impl Maps<'_> {
     fn map<T: Entry>(&mut self, name: &str, entries: u32) -> Result<Mapped<T>, LoadError> {
-        let fault = |reason: String| LoadError::Other { what: format!("map {name}"), reason };
-        let map = self.ebpf.take_map(name).ok_or_else(|| fault("not in the object".to_owned()))?;
-        let Map::Array(data) = map else { return Err(fault("not an array".to_owned())) };
-        self.pin(name, &data);
+        let data = self.array(name)?;
         let mapped = Mapped::new(&data, entries as usize);
         self.descriptors.push(data);
-        mapped.map_err(|error| fault(format!("cannot be mapped: {error}")))
+        mapped.map_err(|error| fault(name, format!("cannot be mapped: {error}")))
     }
 
-    fn pin(&mut self, name: &str, data: &MapData) {
-        let Some(pins) = &self.pins else { return };
-        if let Err(error) = pins.pin(name, data) {
-            tracing::warn!(map = name, %error, "ebpf: map not pinned, going on without");
-        }
+    fn overflow(&mut self, stripes: u32) -> Result<Vec<Counters>, LoadError> {
+        let data = self.array("tfo_overflow")?;
+        let counters = Counters::overflow(&data, stripes);
+        self.descriptors.push(data);
+        counters.map_err(|error| fault("tfo_overflow", format!("cannot be mapped: {error}")))
     }
+
+    fn outer(&mut self) -> Result<OuterMaps, LoadError> {
+        let mut take = |name: &str| {
+            let map = self.ebpf.take_map(name).ok_or_else(|| fault(name, "not in the object"))?;
+            map.try_into().map_err(|error| fault(name, format!("{error}")))
+        };
+        Ok(OuterMaps { directory: take("tfo_directory")?, counters: take("tfo_counters")? })
+    }
+
+    fn array(&mut self, name: &str) -> Result<MapData, LoadError> {
+        let map = self.ebpf.take_map(name).ok_or_else(|| fault(name, "not in the object"))?;
+        let Map::Array(data) = map else { return Err(fault(name, "not an array")) };
+        Ok(data)
+    }
+}
+
+pub(super) fn fault(map: &str, reason: impl Into<String>) -> LoadError {
+    LoadError::Other { what: format!("map {map}"), reason: reason.into() }
 }
 
 fn parse_btf(path: &Path) -> Result<Btf, LoadError> {

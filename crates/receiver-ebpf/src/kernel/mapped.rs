@@ -3,43 +3,36 @@
 use std::marker::PhantomData;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::MapData;
 
 use super::abi::Entry;
 
-/// The entries of a mapped array, shared with the programs in the kernel.
-///
-/// Every access goes word by word through atomics, since the kernel writes at
-/// the same time: a word is never torn, two words may be of different moments.
-pub(crate) struct Mapped<T> {
+/// A map of the kernel in our memory.
+pub(super) struct Mapping {
     base: NonNull<AtomicU64>,
     bytes: usize,
-    len: usize,
-    entry: PhantomData<T>,
 }
 
 // SAFETY: the mapping belongs to this value alone and every access to it is atomic.
-unsafe impl<T: Entry> Send for Mapped<T> {}
+unsafe impl Send for Mapping {}
 // SAFETY: as above; a shared reference allows atomic accesses only.
-unsafe impl<T: Entry> Sync for Mapped<T> {}
+unsafe impl Sync for Mapping {}
 
-impl<T: Entry> Mapped<T> {
-    const WORDS: usize = size_of::<T>() / 8;
-
-    /// Maps `map`, which must be a mmapable array of at least `len` entries of type `T`.
-    pub(super) fn new(map: &MapData, len: usize) -> std::io::Result<Self> {
+impl Mapping {
+    /// Maps `map`, which must be a mmapable array of at least `entries` entries of `size` bytes.
+    pub(super) fn new(map: &MapData, entries: usize, size: usize) -> std::io::Result<Self> {
         let info = map.info().map_err(std::io::Error::other)?;
-        if info.value_size() as usize != size_of::<T>() || (info.max_entries() as usize) < len {
+        if info.value_size() as usize != size || (info.max_entries() as usize) < entries {
             return Err(std::io::Error::other(format!(
-                "map has {} entries of {} bytes, {len} of {} were expected",
+                "map has {} entries of {} bytes, {entries} of {size} were expected",
                 info.max_entries(),
                 info.value_size(),
-                size_of::<T>()
             )));
         }
-        let bytes = (len * size_of::<T>()).next_multiple_of(page_size());
+        let bytes = (entries * size.next_multiple_of(8)).next_multiple_of(page_size());
         // SAFETY: a new shared mapping at an address of the kernel's choice touches no memory of ours;
         // the kernel refuses a length beyond the array's pages.
         let address = unsafe {
@@ -53,9 +46,54 @@ impl<T: Entry> Mapped<T> {
             )
         };
         match NonNull::new(address.cast()) {
-            Some(base) if address != libc::MAP_FAILED => Ok(Self { base, bytes, len, entry: PhantomData }),
+            Some(base) if address != libc::MAP_FAILED => Ok(Self { base, bytes }),
             _ => Err(std::io::Error::last_os_error()),
         }
+    }
+
+    /// `word` must be within the mapping, which every caller checks.
+    fn word(&self, word: usize) -> &AtomicU64 {
+        // SAFETY: within the mapping, so inside one allocation.
+        let pointer = unsafe { self.base.as_ptr().add(word) };
+        // SAFETY: aligned (a mapping is page-aligned), initialised by the kernel, alive as long as self,
+        // and only ever accessed atomically from here.
+        unsafe { &*pointer }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `new`, unmapped once; references into it borrow self.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// Entries of one kind in a mapped array, shared with the programs in the kernel.
+///
+/// Every access goes word by word through atomics, since the kernel writes at
+/// the same time: a word is never torn, two words may be of different moments.
+pub(crate) struct Mapped<T> {
+    mapping: Arc<Mapping>,
+    /// Word of the mapping that the first entry begins with.
+    first: usize,
+    len: usize,
+    entry: PhantomData<T>,
+}
+
+impl<T: Entry> Mapped<T> {
+    const WORDS: usize = size_of::<T>() / 8;
+
+    /// All of `map`: an array of at least `len` entries of type `T`.
+    pub(super) fn new(map: &MapData, len: usize) -> std::io::Result<Self> {
+        Self::part(&Arc::new(Mapping::new(map, len, size_of::<T>())?), 0, len)
+    }
+
+    /// The `len` entries that begin at byte `offset` of `mapping`.
+    pub(super) fn part(mapping: &Arc<Mapping>, offset: usize, len: usize) -> std::io::Result<Self> {
+        if !offset.is_multiple_of(8) || offset + len * size_of::<T>() > mapping.bytes {
+            return Err(std::io::Error::other("a part of a map is not within it"));
+        }
+        Ok(Self { mapping: mapping.clone(), first: offset / 8, len, entry: PhantomData })
     }
 
     /// Number of entries.
@@ -63,9 +101,9 @@ impl<T: Entry> Mapped<T> {
         self.len
     }
 
-    /// Memory of the array, in bytes, in whole pages as the kernel gives it.
+    /// Memory of the map that holds the entries, in bytes, in whole pages as the kernel gives it.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.mapping.bytes
     }
 
     /// A copy of entry `index`; all zeros beyond the end.
@@ -101,22 +139,12 @@ impl<T: Entry> Mapped<T> {
 
     /// `word` must be below `len * WORDS`, which every caller checks.
     fn word(&self, word: usize) -> &AtomicU64 {
-        // SAFETY: within the mapping, so inside one allocation.
-        let pointer = unsafe { self.base.as_ptr().add(word) };
-        // SAFETY: aligned (a mapping is page-aligned), initialised by the kernel, alive as long as self,
-        // and only ever accessed atomically from here.
-        unsafe { &*pointer }
+        self.mapping.word(self.first + word)
     }
 }
 
-impl<T> Drop for Mapped<T> {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`, unmapped once; references into it borrow self.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
-    }
-}
-
-fn page_size() -> usize {
+/// Bytes of a page of memory.
+pub(super) fn page_size() -> usize {
     // SAFETY: no memory is passed.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(size).unwrap_or(4096)

@@ -7,20 +7,27 @@
 
 mod abi;
 mod attach;
+mod grow;
+mod hash;
+#[cfg(test)]
+mod histogram;
+mod hooks;
 mod iterator;
 mod load;
 mod mapped;
+mod pages;
 mod pin;
 mod privileges;
 mod requirements;
 mod system;
+mod unpin;
 
-pub(crate) use abi::{
-    BUCKET_WAYS, Bucket, CELL_INDICES, Cell, Control, IDENTITY_GENERATION_SHIFT, IDENTITY_SLOT_MASK,
-    IDENTITY_SLOT_SHIFT, LOSS_REASONS, OTHER_SYSCALL, OVERFLOW_SLOT, ProcessRow, SchedulerCounters, SlotCounters,
-};
-pub(crate) use load::{Hook, Kernel, Options, load};
-pub(crate) use mapped::Mapped;
-pub use pin::unpin_abandoned;
+pub(crate) use abi::*;
+pub(crate) use attach::Attached;
+pub(crate) use grow::{overflow_bytes, page_bytes};
+pub(crate) use hooks::{Hook, Rung};
+pub(crate) use load::{Kernel, Options, Setting, load};
+pub(crate) use pages::{Page, sum, sum_slots};
 pub(crate) use requirements::LoadError;
-pub(crate) use system::{monotonic_now, possible_cpus, release_memory};
+pub(crate) use system::{boottime_now, monotonic_now, possible_cpus, release_memory};
+pub use unpin::unpin_abandoned;

@@ -1,29 +1,37 @@
-//! Pinned maps: what `bpftool` and `ls /sys/fs/bpf/tfo-agent` show of a running agent.
+//! Pins: what keeps counting while no agent is there.
 //!
-//! Pins of an agent that was killed are replaced at the next start, with a log
-//! line; a clean stop removes them.
+//! `pin_path` is locked by the agent that uses it. Below it stands one directory a
+//! map layout, named by a hash, with the maps; in that one directory a set of
+//! programs, named by their hash and generation, with the links. A crash leaves all of it,
+//! and the next agent takes over what fits.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use aya::maps::MapData;
-
 use super::requirements::LoadError;
+use super::unpin::{BPFFS, is_bpffs, remove_tree};
 
-/// Magic number of a bpffs, from `statfs(2)`.
-const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
-
-/// Where a bpffs is mounted by convention.
-const BPFFS: &str = "/sys/fs/bpf";
-
-/// The maps pinned in one directory, removed again when this is dropped.
+/// The pins of one map layout below `pin_path`.
 #[derive(Debug)]
 pub(super) struct Pins {
-    directory: PathBuf,
+    /// As configured.
+    root: PathBuf,
+    /// Of this layout.
+    maps: PathBuf,
+    /// Whether the next agent is to find all of it after a clean stop too.
+    keep: bool,
     /// Locked for as long as the agent lives: one agent a directory.
     _lock: File,
+}
+
+/// The pinned links of one set of programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ProgramSet {
+    pub(super) hash: u64,
+    pub(super) generation: u64,
+    pub(super) directory: PathBuf,
 }
 
 /// Why there are no pins.
@@ -35,76 +43,99 @@ enum NotPinned {
 }
 
 impl Pins {
-    /// Makes `directory` (mode 0700) ours; `None`, with a warning that says what to do, where that cannot be.
+    /// Makes `root` (mode 0700) ours, and in it the directory of `layout`; `None`, with a warning that says what
+    /// to do, where that cannot be.
     ///
     /// # Errors
     /// Where another agent runs on the same directory.
-    pub(super) fn open(directory: &Path) -> Result<Option<Self>, LoadError> {
-        match prepare(directory) {
-            Ok(lock) => Ok(Some(Self { directory: directory.to_owned(), _lock: lock })),
-            Err(NotPinned::Locked) => Err(LoadError::Locked { path: directory.to_owned() }),
+    pub(super) fn open(root: &Path, layout: u64, keep: bool) -> Result<Option<Self>, LoadError> {
+        match prepare(root, layout) {
+            Ok((maps, lock)) => Ok(Some(Self { root: root.to_owned(), maps, keep, _lock: lock })),
+            Err(NotPinned::Locked) => Err(LoadError::Locked { path: root.to_owned() }),
             Err(NotPinned::Unable(reason)) => {
-                tracing::warn!(pin_path = %directory.display(), %reason, "ebpf: maps are not pinned, going on without");
+                tracing::warn!(
+                    pin_path = %root.display(),
+                    %reason,
+                    "ebpf: maps are not pinned, going on without: counts end with the agent"
+                );
                 Ok(None)
             }
         }
     }
 
+    /// The directory that was configured.
     pub(super) fn path(&self) -> &Path {
-        &self.directory
+        &self.root
     }
 
-    pub(super) fn pin(&self, name: &str, map: &MapData) -> Result<(), aya::pin::PinError> {
-        map.pin(self.directory.join(name))
+    /// Where the map `name` is pinned.
+    pub(super) fn map(&self, name: &str) -> PathBuf {
+        self.maps.join(name)
+    }
+
+    /// Where the parts of page number `page` are pinned: its directory, then copies of its counters without end.
+    pub(super) fn page(&self, page: u32) -> impl Iterator<Item = PathBuf> {
+        let directory = self.maps.join(format!("tfo_directory_{page}"));
+        let maps = self.maps.clone();
+        std::iter::once(directory).chain((0u32..).map(move |copy| maps.join(format!("tfo_counters_{page}_{copy}"))))
+    }
+
+    /// Every set of programs that is pinned here, complete or not.
+    pub(super) fn program_sets(&self) -> Vec<ProgramSet> {
+        let entries = fs::read_dir(&self.maps).into_iter().flatten().flatten();
+        let sets = entries.filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let (hash, generation) = name.strip_prefix("programs_")?.split_once('_')?;
+            Some(ProgramSet {
+                hash: u64::from_str_radix(hash, 16).ok()?,
+                generation: generation.parse().ok()?,
+                directory: entry.path(),
+            })
+        });
+        sets.collect()
+    }
+
+    /// A new, empty directory for a set of programs.
+    pub(super) fn make_set(&self, hash: u64, generation: u64) -> io::Result<ProgramSet> {
+        let directory = self.maps.join(format!("programs_{hash:016x}_{generation}"));
+        remove_tree(&directory)?;
+        DirBuilder::new().mode(0o700).create(&directory)?;
+        Ok(ProgramSet { hash, generation, directory })
+    }
+}
+
+impl ProgramSet {
+    /// Where the link of `program` is pinned.
+    pub(super) fn link(&self, program: &str) -> PathBuf {
+        self.directory.join(format!("{program}_link"))
+    }
+
+    /// Where `program` itself is pinned, for its statistics.
+    pub(super) fn program(&self, program: &str) -> PathBuf {
+        self.directory.join(program)
+    }
+
+    /// Detaches the whole set.
+    pub(super) fn remove(&self) -> io::Result<usize> {
+        remove_tree(&self.directory)
     }
 }
 
 impl Drop for Pins {
     fn drop(&mut self) {
-        if let Err(error) = unpin(&self.directory) {
-            tracing::warn!(pin_path = %self.directory.display(), %error, "ebpf: pins not removed");
+        if self.keep {
+            tracing::info!(pin_path = %self.root.display(), "ebpf: programs go on counting, as on_stop: keep says");
+            return;
+        }
+        if let Err(error) = remove_tree(&self.root) {
+            tracing::warn!(pin_path = %self.root.display(), %error, "ebpf: pins not removed");
         }
     }
 }
 
-/// Removes what was pinned under `directory`, and the directory; returns how many objects there were.
-fn unpin(directory: &Path) -> io::Result<usize> {
-    if !directory.exists() {
-        return Ok(0);
-    }
-    let removed = remove_objects(directory)?;
-    fs::remove_dir(directory)?;
-    Ok(removed)
-}
-
-/// Removes what an agent that is gone left pinned under `directory`; returns how many objects there were.
-///
-/// # Errors
-/// Where an agent runs on it, or something in it cannot be removed or is not ours.
-pub fn unpin_abandoned(directory: &Path) -> io::Result<usize> {
-    if directory.exists() && File::open(directory)?.try_lock().is_err() {
-        return Err(io::Error::other("a running tfo-agent holds it; stop that first"));
-    }
-    unpin(directory)
-}
-
-/// Removes nothing unless all of it is ours to remove.
-fn remove_objects(directory: &Path) -> io::Result<usize> {
-    if !is_bpffs(directory) {
-        return Err(io::Error::other("it is not on a BPF filesystem"));
-    }
-    let entries: Vec<fs::DirEntry> = fs::read_dir(directory)?.collect::<io::Result<_>>()?;
-    if let Some(other) = entries.iter().find(|entry| !entry.file_name().to_string_lossy().starts_with("tfo_")) {
-        return Err(io::Error::other(format!("{} was not pinned by tfo-agent", other.path().display())));
-    }
-    for entry in &entries {
-        fs::remove_file(entry.path())?;
-    }
-    Ok(entries.len())
-}
-
-fn prepare(directory: &Path) -> Result<File, NotPinned> {
-    let parent = directory.ancestors().skip(1).find(|path| path.exists()).unwrap_or(Path::new("/"));
+fn prepare(root: &Path, layout: u64) -> Result<(PathBuf, File), NotPinned> {
+    let unable = |error: io::Error| NotPinned::Unable(error.to_string());
+    let parent = root.ancestors().skip(1).find(|path| path.exists()).unwrap_or(Path::new("/"));
     if !is_bpffs(parent) {
         return Err(NotPinned::Unable(if is_bpffs(Path::new(BPFFS)) {
             format!("{} is not on a BPF filesystem; use a directory in {BPFFS}", parent.display())
@@ -112,35 +143,44 @@ fn prepare(directory: &Path) -> Result<File, NotPinned> {
             format!("BPF filesystem not mounted at {}; run: sudo mount -t bpf bpf {BPFFS}", parent.display())
         }));
     }
-    let made = DirBuilder::new().mode(0o700).recursive(true).create(directory);
-    let lock = made.and_then(|()| File::open(directory));
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(root);
+    let lock = made.and_then(|()| File::open(root));
     let lock = lock.map_err(|error| NotPinned::Unable(format!("{error}; {}", owner(parent))))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(NotPinned::Locked),
-        Err(TryLockError::Error(error)) => return Err(NotPinned::Unable(error.to_string())),
+        Err(TryLockError::Error(error)) => return Err(unable(error)),
     }
-    match remove_objects(directory) {
-        Ok(0) => Ok(lock),
-        Ok(removed) => {
-            tracing::info!(pin_path = %directory.display(), removed, "ebpf: pins of an earlier agent replaced");
-            Ok(lock)
+    let owned_by = lock.metadata().map_err(unable)?.uid();
+    // SAFETY: no memory is passed; it cannot fail.
+    if owned_by != unsafe { libc::geteuid() } {
+        return Err(NotPinned::Unable(format!(
+            "{} belongs to uid {owned_by}; chown it to the agent's",
+            root.display()
+        )));
+    }
+    let maps = root.join(format!("{layout:016x}"));
+    replace_others(root, &maps).map_err(unable)?;
+    DirBuilder::new().mode(0o700).recursive(true).create(&maps).map_err(unable)?;
+    Ok((maps, lock))
+}
+
+/// Pins of another layout are never used, they would be misread.
+fn replace_others(root: &Path, maps: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)?.collect::<io::Result<Vec<_>>>()? {
+        if entry.path() != maps {
+            let removed = remove_tree(&entry.path())?;
+            tracing::warn!(
+                pin = %entry.path().display(),
+                removed,
+                "ebpf: pins of another map layout replaced, counts begin anew"
+            );
         }
-        Err(error) => Err(NotPinned::Unable(error.to_string())),
     }
+    Ok(())
 }
 
 fn owner(path: &Path) -> String {
     fs::metadata(path)
         .map_or("unknown owner".to_owned(), |data| format!("{} belongs to uid {}", path.display(), data.uid()))
-}
-
-fn is_bpffs(path: &Path) -> bool {
-    use std::os::unix::ffi::OsStrExt as _;
-    let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else { return false };
-    let mut stat = std::mem::MaybeUninit::<libc::statfs>::zeroed();
-    // SAFETY: a terminated path and room for one struct, both alive for the call.
-    let status = unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) };
-    // SAFETY: integers only, zeroed before and filled by a successful call.
-    status == 0 && unsafe { stat.assume_init() }.f_type as u64 == BPF_FS_MAGIC
 }

@@ -30,27 +30,13 @@ fn code(line: &str) -> Option<(usize, usize)> {
     code.then_some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
 }
 
-/// Settings of the object that are numbers of syscalls; -1 where the architecture lacks one.
-#[cfg(target_arch = "x86_64")]
-pub(super) const CALLS: [(&str, libc::c_long); 5] = [
-    ("rt_sigreturn", libc::SYS_rt_sigreturn),
-    ("clone_number", libc::SYS_clone),
-    ("clone3_number", libc::SYS_clone3),
-    ("fork_number", libc::SYS_fork),
-    ("vfork_number", libc::SYS_vfork),
-];
-/// Settings of the object that are numbers of syscalls; -1 where the architecture lacks one.
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) const CALLS: [(&str, libc::c_long); 3] =
-    [("rt_sigreturn", libc::SYS_rt_sigreturn), ("clone_number", libc::SYS_clone), ("clone3_number", libc::SYS_clone3)];
-
 /// CLOCK_MONOTONIC in nanoseconds: what `bpf_ktime_get_ns` reads.
 pub(crate) fn monotonic_now() -> u64 {
     read_clock(libc::CLOCK_MONOTONIC)
 }
 
 /// CLOCK_BOOTTIME in nanoseconds: what the start of a task is given in.
-pub(super) fn boottime_now() -> u64 {
+pub(crate) fn boottime_now() -> u64 {
     read_clock(libc::CLOCK_BOOTTIME)
 }
 

@@ -1,0 +1,123 @@
+//! Network per process: bytes, datagrams, connections, round trips, retransmits. Kernel side:
+//! `ebpf/collectors/network.h`.
+
+use std::ops::Range;
+
+use component::{ReceiverFactory, Stability};
+use pdata::{Attribute, AttributeValue};
+
+use super::Collector;
+use super::streams::{Figures, Streams, only};
+use crate::catalog::{self, NETWORK_DIRECTION, NETWORK_TRANSPORT, NETWORK_TYPE, Shared, TCP_ROLE};
+use crate::extension::EXTENSION;
+use crate::kernel::{
+    Cell, Hook, INDEX_CONNECT_FAILURE, INDEX_CONNECTION, INDEX_CONNECTION_END, INDEX_NETWORK, INDEX_RETRANSMIT,
+    INDEX_RTT, Rung,
+};
+use crate::receiver::configure;
+
+pub(crate) static COLLECTOR: Collector = Collector {
+    name: "network",
+    number: 1,
+    factory: ReceiverFactory {
+        component_type: "ebpf_network",
+        alias: None,
+        stability: Stability::Beta,
+        summary: "TCP and UDP per process: bytes, datagrams, connections, round-trip time, retransmits",
+        requires: &[EXTENSION],
+        configure: |section| configure(&COLLECTOR, section),
+    },
+    setting: "collect_network",
+    histograms: Some("network_histograms"),
+    ladder: &[Rung {
+        name: "tp_btf",
+        hooks: &[
+            Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state"),
+            Hook::tp_btf("tfo_tcp_retrans", "tcp_retransmit_skb"),
+            Hook::tp_btf("tfo_tcp_synack", "tcp_retransmit_synack"),
+            Hook::tp_btf("tfo_sock_send", "sock_send_length"),
+            Hook::tp_btf("tfo_sock_recv", "sock_recv_length"),
+            // Who accepts a connection, and splices out of one, is seen where the call returns.
+            Hook::tp_btf("tfo_sys_exit", "sys_exit"),
+        ],
+    }],
+    reader: |_| Box::new(|| Box::new(Streams::new(Network))),
+};
+
+struct Network;
+
+const UDP: u32 = 4;
+const RECEIVE: u32 = 2;
+const PASSIVE: u32 = 2;
+const IPV6: u32 = 1;
+
+fn pick(key: &'static str, bit: bool, yes: &'static str, no: &'static str) -> Attribute {
+    (key, AttributeValue::Static(if bit { yes } else { no }))
+}
+
+impl Figures for Network {
+    fn indices(&self) -> Vec<Range<u32>> {
+        only(INDEX_NETWORK..INDEX_CONNECTION_END)
+    }
+
+    fn metrics(&self) -> Vec<&'static Shared> {
+        vec![
+            &catalog::NETWORK_IO,
+            &catalog::UDP_DATAGRAMS,
+            &catalog::TCP_CONNECTIONS,
+            &catalog::TCP_CONNECTION_FAILURES,
+            &catalog::TCP_RTT_OBSERVATIONS,
+            &catalog::TCP_RTT_TIME,
+            &catalog::TCP_RTT_MEAN,
+            &catalog::TCP_RETRANSMITS,
+        ]
+    }
+
+    fn histograms(&self) -> Vec<&'static Shared> {
+        vec![&catalog::TCP_RTT]
+    }
+
+    fn attributes(&self, plain: u32) -> Option<Vec<Attribute>> {
+        let family = |bits: u32| pick(NETWORK_TYPE, bits & IPV6 != 0, "ipv6", "ipv4");
+        Some(match plain {
+            INDEX_NETWORK..INDEX_CONNECTION => {
+                let bits = plain - INDEX_NETWORK;
+                let direction = pick(NETWORK_DIRECTION, bits & RECEIVE != 0, "receive", "transmit");
+                vec![direction, pick(NETWORK_TRANSPORT, bits & UDP != 0, "udp", "tcp"), family(bits)]
+            }
+            INDEX_CONNECTION..INDEX_CONNECT_FAILURE => {
+                let bits = plain - INDEX_CONNECTION;
+                vec![pick(TCP_ROLE, bits & PASSIVE != 0, "passive", "active"), family(bits)]
+            }
+            _ => vec![],
+        })
+    }
+
+    fn put(&self, plain: u32, total: &Cell, interval: &Cell, put: &mut dyn FnMut(usize, u64)) {
+        match plain {
+            INDEX_NETWORK..INDEX_CONNECTION => {
+                put(0, total.bytes);
+                if (plain - INDEX_NETWORK) & UDP != 0 {
+                    put(1, total.count);
+                }
+            }
+            INDEX_CONNECTION..INDEX_CONNECT_FAILURE => put(2, total.count),
+            INDEX_CONNECT_FAILURE => {}
+            INDEX_RETRANSMIT => put(7, total.count),
+            INDEX_RTT => {
+                put(4, total.count);
+                put(5, total.nanoseconds);
+                put(6, interval.nanoseconds / interval.count.max(1));
+            }
+            _ => {}
+        }
+    }
+
+    fn errors(&self, plain: u32) -> Option<usize> {
+        (plain == INDEX_CONNECT_FAILURE).then_some(3)
+    }
+
+    fn histogram(&self, plain: u32) -> Option<usize> {
+        (plain == INDEX_RTT).then_some(0)
+    }
+}

@@ -1,0 +1,71 @@
+//! Keys of the table: whose they are, and what they count.
+
+use crate::kernel::{
+    BUCKET_WAYS, DETAIL_OCTAVE, DETAIL_SHIFT, IDENTITY_GENERATION_SHIFT, IDENTITY_SLOT_MASK, IDENTITY_SLOT_SHIFT,
+    INDEX_MASK, PAGE_BUCKETS, PLAIN_INDICES,
+};
+
+/// What a cell counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Index {
+    /// See `INDEX_*`.
+    pub(crate) plain: u32,
+    pub(crate) detail: Detail,
+}
+
+/// Which part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Detail {
+    /// All of it.
+    Plain,
+    /// Its errors with this number.
+    Errno(u32),
+    /// Four buckets of its histogram: those numbered from `octave * 4 - 128`.
+    Octave(u32),
+}
+
+impl Index {
+    /// From the low bits of `key`.
+    pub(crate) fn of(key: u64) -> Self {
+        let index = (key & u64::from(INDEX_MASK)) as u32;
+        let detail = match index >> DETAIL_SHIFT {
+            0 => Detail::Plain,
+            errno @ 1..DETAIL_OCTAVE => Detail::Errno(errno),
+            octave => Detail::Octave(octave - DETAIL_OCTAVE),
+        };
+        Self { plain: index % PLAIN_INDICES, detail }
+    }
+}
+
+/// Slot and generation of a key.
+pub(crate) fn owner(key: u64) -> (u32, u32) {
+    (((key >> IDENTITY_SLOT_SHIFT) & IDENTITY_SLOT_MASK) as u32, (key >> IDENTITY_GENERATION_SHIFT) as u32)
+}
+
+/// Every cell of a page in which `key` may stand, as `cells.h` computes it.
+pub(super) fn candidates(key: u64) -> impl Iterator<Item = usize> {
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mask = PAGE_BUCKETS as usize - 1;
+    // The kernel side cuts the shifted hash to 32 bits too.
+    let bucket = move |shift: u32| ((hash >> shift) as u32) as usize & mask;
+    let ways = BUCKET_WAYS as usize;
+    [bucket(40), bucket(16)].into_iter().flat_map(move |bucket| (0..ways).map(move |way| bucket * ways + way))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{INDEX_FILE, MAX_ERRNO_DETAIL};
+
+    #[test]
+    fn a_key_tells_its_owner_and_what_it_counts() {
+        let key = |index: u32| (7u64 << IDENTITY_GENERATION_SHIFT) | (1234 << IDENTITY_SLOT_SHIFT) | u64::from(index);
+        assert_eq!(owner(key(39)), (1234, 7));
+        assert_eq!(Index::of(key(39)), Index { plain: 39, detail: Detail::Plain });
+        let file = INDEX_FILE + 9;
+        assert_eq!(Index::of(key(file | 2 << DETAIL_SHIFT)), Index { plain: file, detail: Detail::Errno(2) });
+        let last = Index::of(key(file | MAX_ERRNO_DETAIL << DETAIL_SHIFT));
+        assert_eq!(last.detail, Detail::Errno(MAX_ERRNO_DETAIL));
+        assert_eq!(Index::of(key(file | 255 << DETAIL_SHIFT)).detail, Detail::Octave(63));
+    }
+}

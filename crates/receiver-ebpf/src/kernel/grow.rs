@@ -1,0 +1,65 @@
+//! Pages while the programs run: taking over those that are pinned, adding more.
+
+use aya::maps::MapData;
+
+use super::abi::{COUNTER_BYTES, DIRECTORY_BYTES};
+use super::load::{Kernel, fault};
+use super::mapped::page_size;
+use super::pages::{self, Page};
+use super::requirements::LoadError;
+
+impl Kernel {
+    /// Adds a page with `stripes` copies of its counters; its slots are not in the ring yet.
+    ///
+    /// # Errors
+    /// Where the kernel refuses a map, as without CAP_BPF or memory.
+    pub(crate) fn add_page(&mut self, stripes: u32) -> Result<(), LoadError> {
+        let number = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
+        let (page, maps) = Page::make(stripes).map_err(|error| fault("tfo_counters", format!("page: {error}")))?;
+        if let Some(pins) = &self.pins {
+            for (map, path) in maps.iter().zip(pins.page(number)) {
+                map.pin(&path).map_err(|error| LoadError::of("pin", &path.display().to_string(), &error))?;
+            }
+        }
+        self.install(number, &maps)?;
+        self.pages.push(page);
+        Ok(())
+    }
+
+    /// Maps the pages that an earlier agent left.
+    pub(super) fn map_pinned_pages(&mut self) -> Result<(), LoadError> {
+        let Some(pins) = &self.pins else { return Ok(()) };
+        let pinned: Vec<Vec<MapData>> = (0..)
+            .map(|number| pins.page(number).map_while(|path| MapData::from_pin(path).ok()).collect::<Vec<_>>())
+            // One copy of the counters at least: a page that was being made is made anew.
+            .take_while(|maps| maps.len() >= 2)
+            .collect();
+        for (number, maps) in (0..).zip(pinned) {
+            self.install(number, &maps)?;
+            self.pages.push(Page::map(&maps).map_err(|error| fault("tfo_counters", error.to_string()))?);
+        }
+        Ok(())
+    }
+
+    fn install(&mut self, number: u32, maps: &[MapData]) -> Result<(), LoadError> {
+        pages::install(&mut self.outer, number, self.stripes, maps)
+            .map_err(|error| LoadError::of("page of", "tfo_counters", &error))
+    }
+
+    /// Memory of the mapped arrays, in bytes.
+    pub(crate) fn map_bytes(&self) -> u64 {
+        let pages: usize = self.pages.iter().map(|page| page_bytes(page.counters.len())).sum();
+        let fixed = self.control.bytes() + self.free.bytes() + self.cpus.bytes() + overflow_bytes(self.overflow.len());
+        (pages + fixed) as u64
+    }
+}
+
+/// Bytes of a page with `stripes` copies of its counters.
+pub(crate) fn page_bytes(stripes: usize) -> usize {
+    DIRECTORY_BYTES.next_multiple_of(page_size()) + stripes * COUNTER_BYTES.next_multiple_of(page_size())
+}
+
+/// Bytes of the overflow counters.
+pub(crate) fn overflow_bytes(stripes: usize) -> usize {
+    (stripes * super::abi::OVERFLOW_BYTES).next_multiple_of(page_size())
+}
