@@ -4,15 +4,16 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::agent::{Agent, pin_path};
+use support::measure::{Measurement, main_of, role};
 use support::sink::Sink;
-use support::workload::{self, Workload};
+use support::workload::{self, Workload, comm};
 
 const CALLS: u64 = 100;
 
@@ -136,4 +137,98 @@ fn each_key_admits_exactly_the_processes_that_it_says() {
     for (keys, expected) in rows {
         assert_eq!(admitted(&place, keys), expected.iter().copied().collect(), "{{{keys}}}");
     }
+}
+
+/// An agent that filters by `keys`, in the kernel where `push_down` says so.
+fn filtering(keys: &str, push_down: &str) -> (Agent, Sink) {
+    let sink = Sink::start(0);
+    let agent = Agent::start(&format!(
+        r#"
+extensions:
+  ebpf: {{pin_path: {pins} , push_down: {push_down} }}
+receivers:
+  ebpf_syscalls: {{collection_interval: 200ms}}
+processors:
+  process_filter: {{{keys}}}
+exporters:
+  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}}}
+service:
+  extensions: [ebpf]
+  pipelines:
+    metrics: {{receivers: [ebpf_syscalls], processors: [process_filter], exporters: [otlp_grpc]}}
+"#,
+        pins = pin_path(),
+        sink = sink.address,
+    ));
+    (agent, sink)
+}
+
+/// Calls of getppid by name and pid, of those whose name begins with `prefix`.
+fn getppids(sink: &Sink, prefix: &str) -> BTreeMap<(String, String), f64> {
+    sink.with(|received| {
+        let streams = received.last.iter().filter(|((name, labels), _)| {
+            name == "ebpf.syscalls"
+                && labels.get("ebpf.syscall.name").is_some_and(|call| call == "getppid")
+                && labels.get("ebpf.comm").is_some_and(|comm| comm.starts_with(prefix))
+        });
+        streams
+            .map(|((_, labels), value)| ((labels["ebpf.comm"].clone(), labels["process.pid"].clone()), *value))
+            .collect()
+    })
+}
+
+#[test]
+fn a_filter_in_the_kernel_admits_what_one_behind_it_does() {
+    // The names of the workload: three by prctl in one process, and one by exec from a thread.
+    let rows = [
+        (format!("include: [^{}two$]", comm("p.")), vec![("two", CALLS)]),
+        (format!("include: [^{}t]", comm("p.")), vec![("two", CALLS), ("three", CALLS)]),
+        (
+            format!("include: [^{}]", comm("p.")),
+            vec![("one", 2 * CALLS), ("two", CALLS), ("three", CALLS), ("exec", CALLS)],
+        ),
+        (format!("exclude: [{}]", role("p", "one")), vec![("two", CALLS), ("three", CALLS), ("exec", CALLS)]),
+        (
+            format!("include: [^{}], exclude: [\"{}t*\", {}]", comm("p."), comm("p."), role("p", "exec")),
+            vec![("one", 2 * CALLS)],
+        ),
+    ];
+    for (keys, expected) in rows {
+        let agents = [filtering(&keys, "true"), filtering(&keys, "false")];
+        Workload::start(main_of("p"), "renamed", &[CALLS, 700]).finish();
+        Workload::start(role("p", "exec"), "exec", &[CALLS]).finish();
+        let [kernel, behind] = agents.map(|(agent, sink)| {
+            let (status, log) = agent.stop();
+            assert!(status.success(), "{log}");
+            getppids(&sink, comm("p."))
+        });
+        assert_eq!(kernel, behind, "{keys}");
+        let mut by_name = BTreeMap::new();
+        for ((name, _), calls) in kernel {
+            *by_name.entry(name).or_default() += calls;
+        }
+        let expected: BTreeMap<String, f64> =
+            expected.into_iter().map(|(name, calls)| (role("p", name).to_owned(), calls as f64)).collect();
+        assert_eq!(by_name, expected, "{keys}");
+    }
+}
+
+#[test]
+fn a_sample_thins_the_time_and_not_the_count() {
+    let measurement = Measurement::start_with("sample_rate: 25", &[("ebpf_syscalls", "")]);
+    Workload::start(main_of("sr"), "getppid", &[100_000]).finish();
+    let own: f64 = Workload::start(role("sr", "slp"), "sleep", &[400, 5]).finish().trim().parse().unwrap();
+    let sink = measurement.end();
+    let calls = |comm: &str, call: &str| sink.sum("ebpf.syscalls", &[("ebpf.comm", comm), ("ebpf.syscall.name", call)]);
+    assert_eq!(calls(main_of("sr"), "getppid"), 100_000.0);
+    assert_eq!(calls(role("sr", "slp"), "nanosleep"), 400.0);
+    let timed = sink.sum("ebpf.syscall.time", &[("ebpf.comm", role("sr", "slp")), ("ebpf.syscall.name", "nanosleep")]);
+    let share = timed * 1e9 / own;
+    // A quarter is measured and stands for all.
+    assert!((0.7..1.3).contains(&share), "{share} of the time of 400 sleeps");
+    let sampled = sink.sum("tfo.ebpf.loss", &[("reason", "sampled")]);
+    let all = sink.sum("ebpf.syscalls", &[]);
+    println!("{share} of the time of the sleeps; {sampled} of {all} calls without a time");
+    assert!(sampled >= 74_000.0, "three quarters of what this test alone did");
+    assert!((0.70..0.80).contains(&(sampled / all)), "{sampled} of {all}");
 }

@@ -4,9 +4,9 @@
 mod support;
 
 use support::agent::{Agent, pin_path};
-use support::eventually;
 use support::page::Page;
 use support::workload::{Workload, comm, proc_number};
+use support::{eventually, slow};
 
 fn start(interval: &str, name: &str) -> Agent {
     Agent::start(&format!(
@@ -86,7 +86,9 @@ fn compare(what: &str, number: u64, rivals: &[(&str, u64)]) -> Books {
     println!("{what}: kernel {kernel:?}\n{what}: page   {page:?}\n{what}: process clock {cpu_ns} ns");
     assert_eq!((page.voluntary, page.involuntary), (kernel.voluntary, kernel.involuntary));
     assert_eq!(page.run_delay_ns, kernel.run_delay_ns);
-    assert!((page.runtime_ns as f64 - cpu_ns).abs() < 1e6, "{page:?}, process clock {cpu_ns} ns");
+    // It goes on for a moment after it has read its clock: to print that, and to come to rest.
+    let moment = 1e6 * f64::from(slow());
+    assert!((page.runtime_ns as f64 - cpu_ns).abs() < moment, "{page:?}, process clock {cpu_ns} ns");
     assert_eq!(page.runtime_ns, kernel.runtime_ns);
     drop(load.finish());
     for rival in rivals {
@@ -99,7 +101,8 @@ fn compare(what: &str, number: u64, rivals: &[(&str, u64)]) -> Books {
 #[test]
 fn a_mix_of_sleep_work_and_yield_equals_proc_to_the_last_switch() {
     let books = compare("mix", 300, &[("spin", 1_500); 3]);
-    assert!(books.voluntary >= 300 && books.run_delay_ns > 0, "{books:?}");
+    // On a slow machine a sleep may be over before the process has left its CPU.
+    assert!(books.voluntary >= 300 / u64::from(slow()) && books.run_delay_ns > 0, "{books:?}");
 }
 
 #[test]
@@ -111,8 +114,9 @@ fn twenty_thousand_yields_equal_proc_to_the_last_switch() {
 #[test]
 fn a_thousand_processes_of_two_milliseconds_are_all_there() {
     let agent = start("2s", "short");
-    let printed = Workload::start(comm("short"), "short", &[1_000, 2]).finish();
-    let charged: f64 = printed.trim().parse().unwrap();
+    let load = Workload::start(comm("short"), "short", &[1_000, 2]);
+    let parent = load.pid().to_string();
+    let charged: f64 = load.finish().trim().parse().unwrap();
     let labels = [("ebpf_comm", comm("short"))];
     let name = "ebpf_sched_oncpu_time_seconds_total";
     // The parent is the thousand and first.
@@ -120,13 +124,13 @@ fn a_thousand_processes_of_two_milliseconds_are_all_there() {
         let page = agent.page(0);
         (page.find(name, &labels).count() >= 1_001).then_some(page)
     });
-    let each: Vec<f64> = page.find(name, &labels).map(|sample| sample.value * 1e9).collect();
-    assert_eq!(each.len(), 1_001);
+    let children = page.find(name, &labels).filter(|sample| sample.labels["process_pid"] != parent);
+    let each: Vec<f64> = children.map(|sample| sample.value * 1e9).collect();
+    assert_eq!(each.len(), 1_000);
     let short = each.iter().filter(|ns| **ns < 2e6).count();
     assert_eq!(short, 0, "a process that worked 2 ms shows less");
-    let largest = each.iter().copied().fold(0.0, f64::max);
     let total: f64 = each.iter().sum();
-    println!("charged by the kernel {charged} ns, on the page {total} ns with the parent, largest {largest} ns");
+    println!("charged by the kernel {charged} ns, on the page {total} ns");
     // wait4 charges children up to the exit; the last microseconds of each exit come after that.
     assert!(total >= charged && total < charged * 1.3, "charged {charged} ns, page {total} ns");
     assert!(agent.stop().0.success());

@@ -3,14 +3,14 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::eventually;
 use super::page::Page;
+use super::{eventually, patience};
 
 /// A number that no other test of this run has.
 fn unique() -> u32 {
@@ -32,10 +32,12 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Starts the agent on `configuration` and waits until its service runs.
+    /// Starts the agent on `configuration` and waits until its service runs, with all sub-collectors attached.
     pub(crate) fn start(configuration: &str) -> Self {
         let agent = Self::spawn(&["start"], configuration, binary());
         agent.expect_log("service started", 20);
+        // Or every test would wait in vain for what nobody counts.
+        assert!(!agent.log().contains("Failed to load"), "{}", agent.log());
         agent
     }
 
@@ -85,7 +87,7 @@ impl Agent {
 
     /// Waits for a log line that contains `text`, and returns it.
     pub(crate) fn expect_log(&self, text: &str, seconds: u64) -> String {
-        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let deadline = Instant::now() + patience(seconds);
         loop {
             if let Some(line) = self.log.lock().unwrap().iter().find(|line| line.contains(text)) {
                 return line.clone();
@@ -119,6 +121,11 @@ impl Agent {
         (status, self.log())
     }
 
+    /// Kills it and leaves what it pinned to the next one.
+    pub(crate) fn kill_and_leave_pins(mut self) {
+        self.pins.clear();
+    }
+
     /// Waits for the agent to end by itself.
     pub(crate) fn wait(&mut self, seconds: u64) -> ExitStatus {
         let status = eventually("the agent's end", seconds, || self.child.try_wait().unwrap());
@@ -133,17 +140,15 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
         for pins in &self.pins {
-            for entry in fs::read_dir(pins).into_iter().flatten().flatten() {
-                let _ = fs::remove_file(entry.path());
-            }
-            let _ = fs::remove_dir(pins);
+            // With what is in directories below: a pinned link counts on, and nobody would end it.
+            let _ = fs::remove_dir_all(pins);
         }
     }
 }
 
-/// The agent's binary.
+/// The agent's binary: cargo's, or what `TFO_AGENT` names where the tests run on another machine than they were built on.
 pub(crate) fn binary() -> Command {
-    Command::new(Path::new(env!("CARGO_BIN_EXE_tfo-agent")))
+    Command::new(std::env::var_os("TFO_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_tfo-agent").into()))
 }
 
 /// Sends `signal` to `pid`.

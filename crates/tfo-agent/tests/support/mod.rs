@@ -4,15 +4,28 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 pub(crate) mod agent;
+pub(crate) mod measure;
+pub(crate) mod net;
 pub(crate) mod page;
 pub(crate) mod sink;
 pub(crate) mod workload;
 
 use std::time::{Duration, Instant};
 
-/// Asks `question` until it has an answer; panics with `what` after `seconds`.
+/// How many times slower than an ordinary machine this one is, such as one that is emulated: `TFO_SLOW`, or 1.
+pub(crate) fn slow() -> u32 {
+    std::env::var("TFO_SLOW").map_or(1, |times| times.parse().expect("TFO_SLOW is a whole number"))
+}
+
+/// How long to wait for what takes `seconds` at most on an ordinary machine; not without end on any.
+pub(crate) fn patience(seconds: u64) -> Duration {
+    let most = Duration::from_secs(seconds.max(60));
+    (Duration::from_secs(seconds) * slow()).min(most)
+}
+
+/// Asks `question` until it has an answer; panics with `what` after `seconds`, see [`patience`].
 pub(crate) fn eventually<T>(what: &str, seconds: u64, mut question: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(seconds);
+    let deadline = Instant::now() + patience(seconds);
     loop {
         if let Some(answer) = question() {
             return answer;

@@ -28,7 +28,12 @@ impl Page {
         write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
+        Self::of(&answer)
+    }
+
+    /// The page in the answer of a server.
+    pub(crate) fn of(answer: &[u8]) -> Self {
+        let answer = str::from_utf8(answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");

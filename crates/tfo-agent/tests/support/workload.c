@@ -1,12 +1,14 @@
 /* Workloads that know what they did: each makes a number of events that its
  * arguments say, prints what the kernel's own books say of it, and ends.
  * Raw system calls, so that nothing is cached or made twice on the way. */
-#define _GNU_SOURCE
+#include "workload/workload.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +22,9 @@
 #include <unistd.h>
 
 static long calls;
-static char **self;
+char **self;
 
-static void must(int ok, const char *what)
+void must(int ok, const char *what)
 {
 	if (!ok) {
 		perror(what);
@@ -40,13 +42,75 @@ static void getppids(long count)
 		syscall(call, 0, &time);
 }
 
+void say(const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	int length = vsnprintf(line, sizeof(line) - 1, format, arguments);
+
+	va_end(arguments);
+	line[length++] = '\n';
+	must(write(1, line, length) == length, "say");
+}
+
+void pause_ms(long milliseconds)
+{
+	struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+
+	while (nanosleep(&time, &time) == -1 && errno == EINTR)
+		;
+}
+
+void rename_to(const char *suffix)
+{
+	char name[16];
+
+	/* Up to the dot in RUN-TEST.main, so that tests side by side do not mix; up to the dash where there is none. */
+	size_t length = strcspn(self[1], strchr(self[1], '.') ? "." : "-") + 1;
+
+	must(length + strlen(suffix) < sizeof(name), "a name that the kernel would cut");
+	snprintf(name, sizeof(name), "%.*s%s", (int)length, self[1], suffix);
+	prctl(PR_SET_NAME, name);
+}
+
+pid_t fork_as(const char *suffix)
+{
+	pid_t child = fork();
+
+	must(child >= 0, "fork");
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		rename_to(suffix);
+	}
+	return child;
+}
+
+void in_child(void (*work)(const long *), const long *numbers)
+{
+	if (fork_as("work") == 0) {
+		work(numbers);
+		_exit(0);
+	}
+	wait_all();
+}
+
+void wait_all(void)
+{
+	int status;
+
+	while (wait(&status) > 0)
+		must(status == 0, "a child ended badly");
+}
+
 static void *getppid_thread(void *unused)
 {
 	getppids(calls);
 	return unused;
 }
 
-static double now_ns(clockid_t clock)
+double now_ns(clockid_t clock)
 {
 	struct timespec time;
 
@@ -85,11 +149,7 @@ static void migrate(long count)
 	pid_t child = fork();
 
 	if (child == 0) {
-		char name[16];
-
-		/* this run's prefix, and a name of its own */
-		snprintf(name, sizeof(name), "%.*secho", (int)strcspn(self[1], "-") + 1, self[1]);
-		prctl(PR_SET_NAME, name);
+		rename_to("echo");
 		close(ends[0]);
 		while (recv(ends[1], &byte, 1, 0) == 1)
 			must(send(ends[1], &byte, 1, 0) == 1, "send");
@@ -229,8 +289,7 @@ static void yields(long count)
 		syscall(SYS_sched_yield);
 }
 
-/* Says that the work is done, with the CPU time used so far, and waits in read(2) until stdin closes. */
-static void rest(void)
+void rest(void)
 {
 	char byte;
 
@@ -240,51 +299,83 @@ static void rest(void)
 		;
 }
 
-/* workload NAME WHAT A [B]: NAME is set by prctl; "-" keeps the name that exec gave. */
+void step(const char *what)
+{
+	char byte;
+
+	say("%s", what);
+	do
+		must(syscall(SYS_read, 0, &byte, 1) == 1, "the test's word to go on");
+	while (byte != '\n');
+}
+
+static void run_getppids(const long *n) { getppids(n[0]); }
+static void run_threads(const long *n) { threads(n[0], n[1]); }
+static void run_migrate(const long *n) { migrate(n[0]); }
+static void run_signals(const long *n) { signals(n[0]); }
+static void run_exec(const long *n) { exec_from_thread(self[1], n[0]); }
+static void run_children(const long *n) { children(n[0], n[1]); }
+static void run_sleeps(const long *n) { sleeps(n[0], n[1]); }
+static void run_short(const long *n) { short_lived(n[0], n[1]); }
+static void run_spin(const long *n) { spin(n[0] * 1e6); }
+
+static void run_rare(const long *n)
+{
+	/* as fork, with a call that nobody else on the machine makes */
+	call = SYS_sched_rr_get_interval;
+	children(n[0], n[1]);
+}
+
+static void run_wait(const long *n)
+{
+	rest();
+	getppids(n[0]);
+}
+
+static void run_mix(const long *n)
+{
+	mix(n[0]);
+	rest();
+}
+
+static void run_yields(const long *n)
+{
+	yields(n[0]);
+	rest();
+}
+
+static const struct command basic_commands[] = {
+	{"getppid", run_getppids}, {"threads", run_threads}, {"migrate", run_migrate}, {"signals", run_signals},
+	{"exec", run_exec},	   {"fork", run_children},   {"rare", run_rare},       {"sleep", run_sleeps},
+	{"short", run_short},	   {"wait", run_wait},	     {"mix", run_mix},	       {"yield", run_yields},
+	{"spin", run_spin},	   {0},
+};
+
+static const struct command *const tables[] = {
+	basic_commands,	  error_commands, ending_commands,    stream_commands, datagram_commands, connection_commands,
+	path_commands,	  peer_commands,  hand_over_commands, file_commands,   waiting_commands,  memory_commands,
+	state_commands,	  churn_commands,
+};
+
+/* workload NAME WHAT [NUMBER...]: NAME is set by prctl; "-" keeps the name that exec gave. */
 int main(int argc, char **argv)
 {
-	must(argc >= 4, "usage: workload NAME WHAT A [B]");
-	char *what = argv[2];
-	long a = atol(argv[3]), b = argc > 4 ? atol(argv[4]) : 0;
+	long numbers[8] = {0};
 
+	must(argc >= 3 && argc <= 3 + 8, "usage: workload NAME WHAT [NUMBER...]");
+	for (int i = 3; i < argc; i++)
+		numbers[i - 3] = atol(argv[i]);
 	self = argv;
 	/* Nothing here outlives the test that started it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (strcmp(argv[1], "-") != 0)
 		prctl(PR_SET_NAME, argv[1]);
-	if (!strcmp(what, "getppid"))
-		getppids(a);
-	else if (!strcmp(what, "threads"))
-		threads(a, b);
-	else if (!strcmp(what, "migrate"))
-		migrate(a);
-	else if (!strcmp(what, "signals"))
-		signals(a);
-	else if (!strcmp(what, "exec"))
-		exec_from_thread(argv[1], a);
-	else if (!strcmp(what, "fork"))
-		children(a, b);
-	else if (!strcmp(what, "rare")) {
-		/* as fork, with a call that nobody else on the machine makes */
-		call = SYS_sched_rr_get_interval;
-		children(a, b);
-	}
-	else if (!strcmp(what, "sleep"))
-		sleeps(a, b);
-	else if (!strcmp(what, "short"))
-		short_lived(a, b);
-	else if (!strcmp(what, "wait")) {
-		rest();
-		getppids(a);
-	} else if (!strcmp(what, "mix")) {
-		mix(a);
-		rest();
-	} else if (!strcmp(what, "yield")) {
-		yields(a);
-		rest();
-	} else if (!strcmp(what, "spin"))
-		spin(a * 1e6);
-	else
-		must(0, what);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct command *command = tables[i]; command->name; command++)
+			if (!strcmp(command->name, argv[2])) {
+				command->run(numbers);
+				return 0;
+			}
+	must(0, argv[2]);
 	return 0;
 }

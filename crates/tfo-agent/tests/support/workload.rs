@@ -1,6 +1,7 @@
-//! Processes that make a known number of events; `workload.c` says which.
+//! Processes that make a known number of events; `workload.c` and the files in `workload` say which.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -46,6 +47,25 @@ impl Workload {
         line.strip_prefix("resting ").unwrap_or_else(|| panic!("unexpected {line:?}")).trim().parse().unwrap()
     }
 
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Says `line` to it.
+    pub(crate) fn tell(&mut self, line: &str) {
+        // In one write: the other side takes what it reads for a line.
+        self.child.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// Kills it, where it is not to end by itself.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Lets it go on, waits for its end, and returns what it printed.
     pub(crate) fn finish(mut self) -> String {
         drop(self.child.stdin.take());
@@ -57,22 +77,34 @@ impl Workload {
     }
 }
 
-/// The compiled workload.
+/// The compiled workload: what `TFO_WORKLOAD` names where there is no compiler, or else built here.
 pub(crate) fn program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM
         .get_or_init(|| {
-            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/workload.c");
+            if let Some(program) = std::env::var_os("TFO_WORKLOAD") {
+                return program.into();
+            }
+            let support = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
+            let files = std::fs::read_dir(support.join("workload")).unwrap().map(|entry| entry.unwrap().path());
+            let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "c"));
             let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("workload-{}", std::process::id()));
             let status = Command::new("cc")
-                .args(["-O2", "-Wall", "-Werror", "-pthread", "-o"])
+                .args(["-O2", "-static", "-Wall", "-Werror", "-pthread", "-o"])
                 .arg(&program)
-                .arg(source)
+                .arg(support.join("workload.c"))
+                .args(sources)
                 .status();
             assert!(status.expect("cc").success());
             program
         })
         .clone()
+}
+
+/// Lines of `key value` that a workload printed.
+pub(crate) fn facts(text: &str) -> BTreeMap<String, f64> {
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    pairs.map(|(key, value)| (key.to_owned(), value.parse().unwrap())).collect()
 }
 
 /// A process name that only this test run uses: others may run on the same kernel.

@@ -1,0 +1,281 @@
+//! Exactness of TCP states: every change of state of connections whose lives are scripted, whose it is, how long they
+//! lived, and which are open.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a helper of tests fails as a test does")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::agent::{Agent, pin_path};
+use support::eventually;
+use support::measure::{Measurement, main_of, role};
+use support::net::Path;
+use support::page::Page;
+use support::sink::{Sink, Stream};
+use support::workload::{Workload, facts, program};
+
+const METRIC: &str = "ebpf.tcp.state.transitions";
+
+fn measure() -> Measurement {
+    Measurement::start(&[("ebpf_tcpstate", "")])
+}
+
+/// All transitions of streams that `wanted` takes, as `from to`.
+fn transitions(sink: &Sink, wanted: impl Fn(&Stream) -> bool) -> BTreeMap<String, f64> {
+    sink.with(|received| {
+        let mut found = BTreeMap::new();
+        for (stream, value) in received.last.iter().filter(|(stream, _)| stream.0 == METRIC && wanted(stream)) {
+            let words = ["ebpf.tcp.state.from", "ebpf.tcp.state.to"].map(|key| stream.1[key].as_str());
+            *found.entry(words.join(" ")).or_default() += value;
+        }
+        found
+    })
+}
+
+fn transitions_of(sink: &Sink, comm: &str) -> BTreeMap<String, f64> {
+    transitions(sink, |stream| stream.1.get("ebpf.comm").is_some_and(|found| found == comm))
+}
+
+fn expected(rows: &[(&str, u64)]) -> BTreeMap<String, f64> {
+    rows.iter().map(|(words, count)| ((*words).to_owned(), *count as f64)).collect()
+}
+
+/// Of a client that closes first.
+fn first_to_close(count: u64) -> BTreeMap<String, f64> {
+    expected(&[
+        ("closed syn_sent", count),
+        ("syn_sent established", count),
+        ("established fin_wait_1", count),
+        ("fin_wait_1 fin_wait_2", count),
+        ("fin_wait_2 closed", count),
+    ])
+}
+
+/// Of a server that accepts by itself, closes after the client, and ends.
+fn serving(count: u64) -> BTreeMap<String, f64> {
+    expected(&[
+        ("closed listen", 1),
+        ("listen syn_received", count),
+        ("syn_received established", count),
+        ("established close_wait", count),
+        ("close_wait last_ack", count),
+        ("last_ack closed", count),
+        ("listen closed", 1),
+    ])
+}
+
+#[test]
+fn every_transition_of_a_thousand_connections_is_its_owner_s() {
+    let measurement = measure();
+    for (family, count) in [(4, 1_000), (6, 1_000)] {
+        let test = format!("a{family}");
+        let facts = facts(&Workload::start(main_of(&test), "script", &[family, count]).finish());
+        // As on the guide's page, in the kernel's words, and by pid alone.
+        let expect = |name: &str, old, new, count| {
+            let pid = facts[&format!("{name}_pid")].to_string();
+            let labels = [("pid", pid.as_str()), ("old_state", old), ("new_state", new)];
+            measurement.expect_page("tfo_ebpf_tcp_state_transitions", &labels, count);
+        };
+        expect("cli", "FIN_WAIT2", "CLOSE", count as f64);
+        expect("cli", "ESTABLISHED", "FIN_WAIT1", count as f64);
+        expect("srv", "LISTEN", "SYN_RECV", count as f64);
+        expect("srv", "CLOSE_WAIT", "LAST_ACK", count as f64);
+        expect("srv", "LISTEN", "CLOSE", 1.0);
+        let server = role(&test, "srv");
+        eventually("the same at the sink", 5, || {
+            (transitions_of(&measurement.sink, server) == serving(count)).then_some(())
+        });
+    }
+    let sink = measurement.end();
+    for test in ["a4", "a6"] {
+        assert_eq!(transitions_of(&sink, role(test, "cli")), first_to_close(1_000));
+        assert_eq!(transitions_of(&sink, role(test, "srv")), serving(1_000));
+        // It only waits for the two.
+        assert_eq!(transitions_of(&sink, main_of(test)), BTreeMap::new());
+        for name in ["cli", "srv"] {
+            let closed = sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", role(test, name))]);
+            assert_eq!(closed, 1_000.0, "{test} {name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_child_accepts_is_its_parent_s_before_and_its_own_after() {
+    const COUNT: u64 = 300;
+    let measurement = measure();
+    Workload::start(main_of("e"), "prefork", &[4, COUNT, 1]).finish();
+    Workload::start(main_of("l"), "prefork", &[4, COUNT, 0]).finish();
+    let sink = measurement.end();
+    // The client has closed before the accept.
+    let before = [
+        ("closed listen", 1),
+        ("listen syn_received", COUNT),
+        ("syn_received established", COUNT),
+        ("established close_wait", COUNT),
+        ("listen closed", 1),
+    ];
+    assert_eq!(transitions_of(&sink, role("e", "mum")), expected(&before));
+    let after = [("close_wait last_ack", COUNT), ("last_ack closed", COUNT)];
+    assert_eq!(transitions_of(&sink, role("e", "kid")), expected(&after));
+    assert_eq!(transitions_of(&sink, role("e", "cli")), first_to_close(COUNT));
+    // The client closes after the child did, which never sent or received a byte.
+    let before = [
+        ("closed listen", 1),
+        ("listen syn_received", COUNT),
+        ("syn_received established", COUNT),
+        ("listen closed", 1),
+    ];
+    assert_eq!(transitions_of(&sink, role("l", "mum")), expected(&before));
+    let after = [("established fin_wait_1", COUNT), ("fin_wait_1 fin_wait_2", COUNT), ("fin_wait_2 closed", COUNT)];
+    assert_eq!(transitions_of(&sink, role("l", "kid")), expected(&after));
+    let second_to_close = [
+        ("closed syn_sent", COUNT),
+        ("syn_sent established", COUNT),
+        ("established close_wait", COUNT),
+        ("close_wait last_ack", COUNT),
+        ("last_ack closed", COUNT),
+    ];
+    assert_eq!(transitions_of(&sink, role("l", "cli")), expected(&second_to_close));
+    for test in ["e", "l"] {
+        let closed = |name| sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", role(test, name))]);
+        assert_eq!([closed("mum"), closed("kid"), closed("cli")], [0.0, COUNT as f64, COUNT as f64], "{test}");
+    }
+}
+
+#[test]
+fn connections_live_as_long_as_they_slept() {
+    const COUNT: u64 = 40;
+    let measurement = measure();
+    let own = facts(&Workload::start(main_of("t"), "script", &[4, COUNT, 50]).finish())["lived_ns"] / 1e9;
+    let sink = measurement.end();
+    for name in ["cli", "srv"] {
+        let labels = [("ebpf.comm", role("t", name))];
+        assert_eq!(sink.sum("ebpf.tcp.connections.closed", &labels), COUNT as f64);
+        let measured = sink.sum("ebpf.tcp.connection.time", &labels);
+        println!("{name}: slept {own} s, measured {measured} s");
+        // A millisecond each for the way to the sleep and for the end of the connection.
+        assert!(measured > own - 0.001 * COUNT as f64 && measured < own + 0.002 * COUNT as f64, "{name}: {measured} s");
+    }
+}
+
+#[test]
+fn connections_that_are_older_than_the_agent_end_under_its_eyes() {
+    const COUNT: u64 = 50;
+    let mut load = Workload::start(main_of("x"), "existing", &[4, COUNT]);
+    assert_eq!(load.line(), "standing");
+    let began = std::time::Instant::now();
+    let measurement = measure();
+    // What the rest of the machine does without an owner is not ours, but there is some of it only by chance.
+    load.tell("");
+    load.finish();
+    let sink = measurement.end();
+    let mine = |name: &str| {
+        let comm = role("x", name);
+        transitions(&sink, move |stream| stream.1.get("ebpf.comm").is_some_and(|found| found == comm))
+    };
+    let nobody = transitions(&sink, |stream| !stream.1.contains_key("ebpf.comm"));
+    assert!(sink.with(|received| {
+        let ownerless =
+            received.last.keys().filter(|(name, labels)| name == METRIC && !labels.contains_key("ebpf.comm"));
+        ownerless.into_iter().all(|(_, labels)| !labels.contains_key("otel.metric.overflow"))
+    }));
+    let all = |words: &str| {
+        [mine("cli"), mine("srv"), nobody.clone()].iter().filter_map(|found| found.get(words)).sum::<f64>()
+    };
+    let rows = ["established fin_wait_1", "fin_wait_1 fin_wait_2", "fin_wait_2 closed"];
+    for words in rows.into_iter().chain(["established close_wait", "close_wait last_ack", "last_ack closed"]) {
+        assert!(all(words) >= COUNT as f64, "{words}: {}", all(words));
+    }
+    // An owner is right where there is one.
+    for words in ["established close_wait", "close_wait last_ack", "last_ack closed", "closed syn_sent"] {
+        assert_eq!(mine("cli").get(words), None, "{words} is the server's");
+    }
+    for words in rows {
+        assert_eq!(mine("srv").get(words), None, "{words} is the client's");
+    }
+    // When they were made nobody saw, so no time that is longer than the agent has looked.
+    for name in ["cli", "srv"] {
+        let seconds = sink.sum("ebpf.tcp.connection.time", &[("ebpf.comm", role("x", name))]);
+        assert!(seconds <= began.elapsed().as_secs_f64() * COUNT as f64, "{name}: {seconds} s");
+    }
+}
+
+/// The states of sockets as the kernel numbers them, and as the metric calls them.
+const STATES: [(u8, &str); 12] = [
+    (1, "established"),
+    (2, "syn_sent"),
+    (3, "syn_received"),
+    (4, "fin_wait_1"),
+    (5, "fin_wait_2"),
+    (6, "time_wait"),
+    (7, "closed"),
+    (8, "close_wait"),
+    (9, "last_ack"),
+    (10, "listen"),
+    (11, "closing"),
+    (12, "new_syn_received"),
+];
+
+#[test]
+fn open_connections_by_state_are_those_of_the_agent_s_namespace() {
+    let path = Path::start(role("c", "path"), 1);
+    let mut load = path.workload(1, main_of("c"), "standing", &[7]);
+    load.rested();
+    let pins = pin_path();
+    let configuration = format!(
+        r#"
+extensions: {{ebpf: {{pin_path: {pins} }}}}
+receivers: {{ebpf_tcpstate: {{collection_interval: 200ms}}}}
+exporters: {{prometheus: {{endpoint: "127.0.0.1:0", naming: otel}}}}
+service:
+  extensions: [ebpf]
+  pipelines:
+    metrics: {{receivers: [ebpf_tcpstate], exporters: [prometheus]}}
+"#
+    );
+    let agent = Agent::spawn(&["start"], &configuration, path.command(1, support::agent::binary().get_program()));
+    agent.expect_log("service started", 20);
+    let address = agent.address(0);
+    let port = address.rsplit_once(':').unwrap().1;
+    let fetched = || {
+        let output = path.command(1, program()).args(["-", "fetch", port]).output().unwrap();
+        assert!(output.status.success());
+        Page::of(&output.stdout)
+    };
+    // Each look leaves a socket in time_wait, so both are taken when the last one has long been over.
+    let (page, kernel) = eventually("the kernel's own count", 20, || {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        let kernel = path.sockets(1);
+        let page = fetched();
+        let shown = |state: &str| {
+            page.sum("system_network_connection_count", &[("network_connection_state", state)]).unwrap_or(0.0)
+        };
+        let equal = STATES.iter().all(|(number, name)| shown(name) == kernel.get(number).copied().unwrap_or(0) as f64);
+        println!("kernel {kernel:?}, page {:?}", STATES.map(|(_, name)| shown(name)));
+        equal.then_some((page, kernel))
+    });
+    // 7 pairs that stand, 7 that nobody has accepted yet, 7 half closed; the workload's listener and the page's two.
+    assert_eq!(kernel.get(&1), Some(&28), "{kernel:?}");
+    assert_eq!([kernel.get(&5), kernel.get(&8), kernel.get(&10)], [Some(&7), Some(&7), Some(&3)], "{kernel:?}");
+    assert!(
+        page.find("system_network_connection_count", &[]).all(|sample| sample.labels["network_transport"] == "tcp")
+    );
+    load.finish();
+    assert!(agent.stop().0.success());
+}
+
+#[test]
+fn states_have_a_client_of_their_own_in_each_namespace() {
+    let mut path = Path::start(role("n", "path"), 1);
+    let measurement = measure();
+    path.lose("all", 1, 1);
+    let mut load = path.workload(1, role("n", "cli"), "timeouts", &[4, 7_300, 10]);
+    load.rested();
+    load.finish();
+    let sink = measurement.end();
+    // Never answered: from syn_sent straight to closed.
+    let rows = [("closed syn_sent", 10), ("syn_sent closed", 10)];
+    assert_eq!(transitions_of(&sink, role("n", "cli")), expected(&rows));
+    assert_eq!(sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", role("n", "cli"))]), 0.0, "none was made");
+    assert_eq!(transitions_of(&sink, role("n", "path")), BTreeMap::new());
+}
