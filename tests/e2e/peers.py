@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -106,13 +107,17 @@ service:
     metrics: {{receivers: [otlp], exporters: [file]}}
 """
 
-# Two pipelines share both receivers: what is pushed is thinned by interval, the page is not.
+# Two pipelines share all receivers: what is pushed is thinned by interval, the page is not.
 AGENT = """\
 extensions:
   ebpf: {{pin_path: "{pin_path}"}}
 receivers:
   ebpf_syscalls: {{collection_interval: 1s}}
+  ebpf_network: {{collection_interval: 1s, histograms: true}}
+  ebpf_fileio: {{collection_interval: 1s, histograms: true}}
   ebpf_scheduler: {{collection_interval: 1s}}
+  ebpf_memory: {{collection_interval: 1s}}
+  ebpf_tcpstate: {{collection_interval: 1s, histograms: true}}
 processors:
   process_filter:
   interval: {{interval: 2s}}
@@ -123,8 +128,31 @@ exporters:
 service:
   extensions: [ebpf]
   pipelines:
-    metrics/push: {{receivers: [ebpf_syscalls, ebpf_scheduler], processors: [process_filter, interval], exporters: [otlp_grpc]}}
-    metrics/page: {{receivers: [ebpf_syscalls, ebpf_scheduler], processors: [process_filter], exporters: [prometheus, prometheus/otel]}}
+    metrics/push:
+      receivers: [ebpf_syscalls, ebpf_network, ebpf_fileio, ebpf_scheduler, ebpf_memory, ebpf_tcpstate]
+      processors: [process_filter, interval]
+      exporters: [otlp_grpc]
+    metrics/page:
+      receivers: [ebpf_syscalls, ebpf_network, ebpf_fileio, ebpf_scheduler, ebpf_memory, ebpf_tcpstate]
+      processors: [process_filter]
+      exporters: [prometheus, prometheus/otel]
+"""
+
+# The agent with a receiver that sends distributions known to tests/e2e/histograms.
+KNOWN = """\
+receivers:
+  known_histograms:
+processors:
+  process_filter:
+  interval: {{interval: 2s}}
+exporters:
+  otlp_grpc: {{endpoint: "127.0.0.1:{otlp}", tls: {{insecure: true}}}}
+  prometheus: {{endpoint: "127.0.0.1:{seed}"}}
+  prometheus/otel: {{endpoint: "127.0.0.1:{otel}", naming: otel}}
+service:
+  pipelines:
+    metrics/push: {{receivers: [known_histograms], processors: [process_filter, interval], exporters: [otlp_grpc]}}
+    metrics/page: {{receivers: [known_histograms], processors: [process_filter], exporters: [prometheus, prometheus/otel]}}
 """
 
 PROMETHEUS = """\
@@ -169,11 +197,17 @@ class Stage:
         config = self.write("agent.yaml", AGENT)
         return self.start("agent", [agent, "start", "--config", config])
 
+    def start_known(self, example):
+        """The example known_histograms in place of the agent."""
+        return self.start("known", [example, self.write("known.yaml", KNOWN)])
+
     def start_prometheus(self):
         """A Prometheus that scrapes both pages every second."""
         config = self.write("prometheus.yaml", PROMETHEUS)
         return self.start("prometheus", [
             find_tool("prometheus"), f"--config.file={config}", "--log.level=warn",
+            # With it Prometheus asks for protobuf, which naming: otel has.
+            "--enable-feature=native-histograms",
             f"--storage.tsdb.path={self.directory / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}",
         ])
@@ -187,6 +221,11 @@ class Stage:
     def page(self, naming):
         """One of the agent's pages, or None."""
         return get(f"http://127.0.0.1:{self.ports[naming]}/metrics")
+
+    def query(self, expression):
+        """Prometheus' answer to a query, as text; None while there is none."""
+        url = f"http://127.0.0.1:{self.ports['prometheus']}/api/v1/query?"
+        return get(url + urllib.parse.urlencode({"query": expression}))
 
     def end(self):
         """Ends what still runs, last started first, and removes what an agent left pinned."""
