@@ -6,11 +6,17 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # sudo where it is needed and there is one; without it the agent says what it may not do.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
+# Of test-kernels: kernels of tests/kernels/suites, parts of names of tests, KEY=VALUE for the agent in there.
+KERNELS :=
+ONLY :=
+SET :=
+RUN_KERNELS = tests/kernels/run $(ONLY:%=--only %) $(SET:%=--set %)
+
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-e2e bench bench-kernel footprint check clean
+.PHONY: help build run test test-e2e test-kernels test-kernels-nobtf docs-kernels bench bench-kernel footprint soak check clean
 
 help: ## this list
-	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:[^#]*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:[^#]*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 build: ## builds ./build/tfo-agent
 	@scripts/setup.sh build
@@ -33,15 +39,33 @@ test: ## all tests of the workspace, those of the kernel as root
 test-e2e: build ## the agent against a real OpenTelemetry Collector and a real Prometheus
 	@scripts/setup.sh e2e
 	@tests/e2e/build-collector
+	$(CARGO) build --locked -p tfo-agent --example known_histograms
+	@tests/e2e/histograms $(TARGET)/debug/examples/known_histograms
 	@$(SUDO) tests/e2e/run
+
+soak: ## ten minutes of processes and connections that come and go: the agent neither grows nor errs
+	@scripts/setup.sh test
+	TFO_AS_ROOT=1 TFO_SOAK_SECONDS=600 $(CARGO) test --locked -p tfo-agent --test soak -- --nocapture
+
+test-kernels: ## the tests of the kernel inside Debian's kernels, emulated; KERNELS="5.10 6.12" for some
+	@scripts/setup.sh kernels
+	@$(RUN_KERNELS) $(KERNELS)
+
+test-kernels-nobtf: ## the same inside a small kernel without BTF, which is built first: a quarter of an hour
+	@scripts/setup.sh nobtf
+	@$(RUN_KERNELS) nobtf
+
+docs-kernels: ## writes docs/kernels.md from the last runs of test-kernels
+	@tests/kernels/table >docs/kernels.md.part
+	@mv docs/kernels.md.part docs/kernels.md
 
 bench: ## encoding a batch, beside the same with opentelemetry-proto
 	@scripts/setup.sh build
 	$(CARGO) bench --locked -p otlp --bench encode
 
-bench-kernel: ## ns per event of each kernel program, beside the seed's way
-	@scripts/setup.sh test
-	TFO_AS_ROOT=1 $(CARGO) bench --locked -p receiver-ebpf --bench kernel
+bench-kernel: build ## what the kernel programs cost, beside the seed's way and bpftrace; BENCH=--quick for a look
+	@scripts/setup.sh bench
+	@$(SUDO) python3 -B crates/receiver-ebpf/benches/kernel $(BENCH)
 
 footprint: build ## memory and CPU of the agent with a thousand live processes; six minutes
 	@scripts/setup.sh check

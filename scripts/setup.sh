@@ -7,6 +7,9 @@
 #   scripts/setup.sh check   the same as build, rustfmt, clippy, python3
 #   scripts/setup.sh test    the same as build, and bpffs and tracefs mounted
 #   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus
+#   scripts/setup.sh bench   the same as test, python3, libbpf, bpftrace
+#   scripts/setup.sh kernels the same as build, python3, an emulator, what goes into its image
+#   scripts/setup.sh nobtf   the same as kernels, what a kernel is built with
 #
 # Prometheus is only unpacked, below target/e2e: its package would start a service.
 set -eu
@@ -223,19 +226,45 @@ setup_prometheus() {
     rm -r $dir/deb
 }
 
+# libbpf-dev brings libbpf itself, which loads the seed's design.
+setup_bench() {
+    have bpftrace || need "bpftrace (one of those that are compared)" bpftrace
+}
+
+# busybox-static: a busybox that needs libraries would do on this machine, not in the image.
+setup_kernels() {
+    have qemu-system-x86_64 || need "an emulator (qemu-system-x86_64)" qemu-system-x86
+    if ! have busybox || ldd "$(command -v busybox)" >/dev/null 2>&1; then need "a static busybox" busybox-static; fi
+    have cpio || need cpio cpio
+    have ip || need ip iproute2
+    have setpriv || need setpriv util-linux
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need "the keys of Debian's archive" debian-archive-keyring
+}
+
+setup_kernel_build() {
+    have flex || need flex flex
+    have bison || need bison bison
+    have bc || need bc bc
+    have xz || need xz xz-utils
+    [ -e /usr/include/gelf.h ] || need "gelf.h" libelf-dev
+}
+
 setup_python() { have python3 || need python3 python3; }
 
 case $goal in
-    build | run | check | test | e2e) ;;
-    *) die "what is '$goal'? One of: build run check test e2e" ;;
+    build | run | check | test | e2e | bench | kernels | nobtf) ;;
+    *) die "what is '$goal'? One of: build run check test e2e bench kernels nobtf" ;;
 esac
 setup_c
 setup_clang
 setup_rust
 case $goal in run) have curl || need curl curl ;; esac
 case $goal in check) setup_rust_tools ;; esac
-case $goal in check | e2e) setup_python ;; esac
-case $goal in test | e2e) setup_mounts ;; esac
+case $goal in check | e2e | bench | kernels | nobtf) setup_python ;; esac
+case $goal in bench) setup_bench ;; esac
+case $goal in kernels | nobtf) setup_kernels ;; esac
+case $goal in nobtf) setup_kernel_build ;; esac
+case $goal in test | e2e | bench) setup_mounts ;; esac
 if [ "$goal" = e2e ]; then
     setup_go
     setup_prometheus
