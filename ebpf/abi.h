@@ -148,7 +148,8 @@ struct cpu_record {
 	__u64 counted[8]; /* events that were counted, by collector: the self-check */
 	__u64 loss[LOSS_REASONS];
 	struct program_ledger programs[PROGRAMS];
-	__u64 pad[7]; /* no two CPUs share a line */
+	__u64 listener; /* that is being cloned for a new connection on this CPU; its address */
+	__u64 pad[6]; /* no two CPUs share a line */
 };
 
 /* What all CPUs share. The kernel moves head, the agent moves tail; both only grow. */

@@ -33,9 +33,9 @@ static __always_inline bool is_compat(struct task_struct *task)
 	struct thread_info___x86 *x86 = (void *)&task->thread_info;
 
 	if (bpf_core_field_exists(x86->status))
-		return x86->status & TS_COMPAT;
+		return READ(x86, status) & TS_COMPAT;
 #ifdef __TARGET_ARCH_arm64
-	return task->thread_info.flags >> TIF_32BIT & 1;
+	return READ(task, thread_info.flags) >> TIF_32BIT & 1;
 #else
 	return false;
 #endif
@@ -134,7 +134,7 @@ static __always_inline struct ended_call end_call(struct cpu_record *current, vo
 {
 	struct ended_call ended = { .call = -1 };
 	__s32 pending = current->syscall;
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = running_task();
 
 	current->syscall = NO_SYSCALL;
 	/* Between tfo_fork and tfo_sys_exit at the attach a birth can go unseen: then it is a call of its own. */

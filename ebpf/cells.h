@@ -28,11 +28,13 @@ static __always_inline int find_way(struct bucket *bucket, __u64 key)
 	return -1;
 }
 
-static __always_inline int claim_way(struct bucket *bucket, __u64 key)
+static __always_inline int claim_way(struct directory_page *page, __u32 number, __u64 key)
 {
+	struct bucket *bucket = &page->buckets[number];
+
 #pragma unroll
 	for (int way = 0; way < BUCKET_WAYS; way++)
-		if (!bucket->key[way] && __sync_val_compare_and_swap(&bucket->key[way], 0, key) == 0)
+		if (!bucket->key[way] && SWAP(bucket->key[way], LOCK_WAY(page_of(key), number, way), 0, key))
 			return way;
 	return -1;
 }
@@ -75,14 +77,14 @@ __noinline __u32 settle_cell(__u64 key, bool claim)
 	if (!claim)
 		return NO_CELL;
 	if (used_ways(near) <= used_ways(far)) {
-		way = claim_way(near, key);
+		way = claim_way(page, first, key);
 		if (way >= 0)
 			return first * BUCKET_WAYS + way;
 	}
-	way = claim_way(far, key);
+	way = claim_way(page, second, key);
 	if (way >= 0)
 		return second * BUCKET_WAYS + way;
-	way = claim_way(near, key);
+	way = claim_way(page, first, key);
 	if (way >= 0)
 		return first * BUCKET_WAYS + way;
 	return NO_CELL;
@@ -108,6 +110,7 @@ static __always_inline struct cell *find_cell(__u64 identity, __u32 index, __u32
 	if (!counters)
 		return NULL;
 	CHECKED(counters);
+	barrier_var(cell);
 	return &counters->cells[cell & (PAGE_CELLS - 1)];
 }
 
@@ -126,6 +129,8 @@ static __always_inline struct cell *cell_of(__u64 identity, __u32 index, __u32 s
 	if (!page)
 		return NULL;
 	CHECKED(page);
+	/* clang knows the index to be small and would leave the mask out; verifiers up to 6.1 forget that over a spill. */
+	barrier_var(index);
 	return &page->cells[index & (PLAIN_INDICES - 1)];
 }
 

@@ -17,16 +17,16 @@ static __always_inline void set_baseline(struct task_state *state, struct task_s
 	__u32 zero = 0;
 	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
 
-	if (control && task->start_boottime >= control->attached)
+	if (control && READ(task, start_boottime) >= control->attached)
 		return;
-	state->runtime = task->se.sum_exec_runtime;
+	state->runtime = READ(task, se.sum_exec_runtime);
 	if (bpf_core_field_exists(task->sched_info.run_delay))
-		state->run_delay = task->sched_info.run_delay;
-	state->voluntary = task->nvcsw;
-	state->involuntary = task->nivcsw;
-	state->migrations = task->se.nr_migrations;
-	state->minor = task->min_flt;
-	state->major = task->maj_flt;
+		state->run_delay = READ(task, sched_info.run_delay);
+	state->voluntary = READ(task, nvcsw);
+	state->involuntary = READ(task, nivcsw);
+	state->migrations = READ(task, se.nr_migrations);
+	state->minor = READ(task, min_flt);
+	state->major = READ(task, maj_flt);
 }
 
 static __always_inline void join_process(struct task_state *state, __u64 identity)
@@ -34,30 +34,31 @@ static __always_inline void join_process(struct task_state *state, __u64 identit
 	struct process_row *row = process_of(identity);
 
 	if (row)
-		__sync_fetch_and_add(&row->threads, 1);
-	/* An exchange is a full barrier: whoever sees the identity sees the rest. */
-	__sync_lock_test_and_set(&state->identity, identity);
+		ADD(row->threads, 1);
+	PUBLISH(state->identity, identity);
 }
 
 /* Identity of the process of a task that has none yet; 0 while another CPU is opening it. */
 static __always_inline __u64 identify(struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
+	struct task_struct *leader = READ(task, group_leader);
 
 	if (!leader)
 		return 0;
-	struct task_state *leading = bpf_task_storage_get(&tfo_tasks, leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_state *leading = state_of_task(leader);
 
 	if (!leading)
 		return 0;
 	if (leading->identity)
 		return leading->identity;
-	__u64 process = __sync_val_compare_and_swap(&leading->process, 0, OPENING);
+	if (SWAP(leading->process, LOCK_TASK(leader), 0, OPENING)) {
+		__u64 opened = open_process(leader);
 
-	if (process == 0) {
-		process = open_process(leader);
-		*(volatile __u64 *)&leading->process = process;
+		*(volatile __u64 *)&leading->process = opened;
+		return opened;
 	}
+	__u64 process = *(volatile __u64 *)&leading->process;
+
 	return process == OPENING ? 0 : process;
 }
 
@@ -65,7 +66,7 @@ static __always_inline __u64 identify(struct task_struct *task)
  * task's own hooks may meet here; whoever claims it writes it. */
 static __noinline int adopt(struct task_struct *task, struct task_state *state)
 {
-	if (!task || !state || __sync_val_compare_and_swap(&state->claimed, UNCLAIMED, CLAIMED) != UNCLAIMED)
+	if (!task || !state || !SWAP(state->claimed, LOCK_TASK(task), UNCLAIMED, CLAIMED))
 		return 0;
 	__u64 identity = identify(task);
 
@@ -83,14 +84,14 @@ static __noinline int adopt(struct task_struct *task, struct task_state *state)
 /* Makes a task that is being forked one of ours: it counts from zero. */
 static __always_inline void adopt_child(struct task_struct *child)
 {
-	struct task_state *state = bpf_task_storage_get(&tfo_tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_state *state = state_of_task(child);
 
 	if (!state) {
 		count_loss(LOSS_TASK_STORAGE);
 		return;
 	}
 	state->syscall = FORKED;
-	if (__sync_val_compare_and_swap(&state->claimed, UNCLAIMED, CLAIMED) != UNCLAIMED)
+	if (!SWAP(state->claimed, LOCK_TASK(child), UNCLAIMED, CLAIMED))
 		return;
 	__u64 identity = identify(child);
 
@@ -101,9 +102,9 @@ static __always_inline void adopt_child(struct task_struct *child)
 }
 
 /* Counts a task out of its process, once, whoever notices first that it is dead; true for the one that does. */
-static __always_inline bool leave(struct task_state *state)
+static __always_inline bool leave(struct task_struct *task, struct task_state *state)
 {
-	return state->identity && __sync_val_compare_and_swap(&state->claimed, CLAIMED, LEFT) == CLAIMED;
+	return state->identity && SWAP(state->claimed, LOCK_TASK(task), CLAIMED, LEFT);
 }
 
 static __always_inline void load_current(struct cpu_record *current, struct task_state *state)
@@ -121,8 +122,8 @@ static __noinline int find_current(struct cpu_record *current)
 {
 	if (!current)
 		return 0;
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *state = bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_struct *task = running_task();
+	struct task_state *state = state_of_task(task);
 
 	if (!state) {
 		count_loss(LOSS_TASK_STORAGE);
@@ -137,8 +138,8 @@ static __noinline int find_current(struct cpu_record *current)
 	/* Nobody knows the process yet, the event counts all the same. */
 	current->identity = OVERFLOW_IDENTITY;
 	current->syscall = NO_SYSCALL;
-	current->minor = task->min_flt;
-	current->major = task->maj_flt;
+	current->minor = READ(task, min_flt);
+	current->major = READ(task, maj_flt);
 	return 0;
 }
 

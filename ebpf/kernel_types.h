@@ -23,12 +23,14 @@ typedef _Bool bool;
 #define NULL ((void *)0)
 
 enum {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_F_CLONE = 512,
 	BPF_F_MMAPABLE = 1024,
@@ -135,9 +137,13 @@ struct pt_regs___x86_64 {
 	unsigned long bx; /* first argument of a 32-bit call */
 	unsigned long orig_ax;
 	unsigned long di;
+	unsigned long si;
+	unsigned long dx;
+	unsigned long r10;
 } CORE;
 
 struct pt_regs___arm64 {
+	__u64 regs[31];
 	__u64 orig_x0;
 	__s32 syscallno;
 } CORE;
@@ -150,7 +156,7 @@ struct in6_addr {
 
 struct sock_common {
 	unsigned short skc_family;
-	volatile unsigned char skc_state;
+	unsigned char skc_state;
 	struct in6_addr skc_v6_daddr; /* not where the kernel has no IPv6 */
 } CORE;
 
@@ -162,6 +168,10 @@ struct sock {
 
 struct socket {
 	struct sock *sk;
+} CORE;
+
+struct msghdr {
+	unsigned int msg_flags;
 } CORE;
 
 struct tcp_sock {
@@ -224,7 +234,9 @@ struct bpf_iter__tcp {
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_FIN_WAIT1 4
+#define TCP_TIME_WAIT 6
 #define TCP_CLOSE 7
 #define TCP_CLOSE_WAIT 8
 #define TCP_LAST_ACK 9
 #define TCP_LISTEN 10
+#define TCP_NEW_SYN_RECV 12

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
  *
- * The maps and the settings. Sizes of the arrays are set by the agent before
+ * The maps that all tiers have, and the settings. Sizes of the arrays are set by the agent before
  * loading (receiver-ebpf/src/host/sizing.rs has the arithmetic).
  */
 #pragma once
@@ -20,7 +20,7 @@ const volatile __u64 program_generation = 1; /* these programs count while contr
 #define NO_SYSCALL (-1) /* nothing pending */
 #define FORKED (-2)     /* a new task: its first return to user space is not a call of its own */
 
-/* What a thread carries while it is off the CPU. Lives and dies with the task. */
+/* What a thread carries while it is off the CPU. Lives and dies with the task: ebpf/storage says where. */
 struct task_state {
 	__u64 identity;  /* of its process; written last, 0 = not adopted yet */
 	__u64 process;   /* leaders only: identity of the process, before the leader itself is adopted */
@@ -41,13 +41,6 @@ struct task_state {
 #define CLAIMED 1 /* somebody adopts the task, or has */
 #define LEFT 2    /* it is counted out of its process */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct task_state);
-} tfo_tasks SEC(".maps");
-
 /* Whose a TCP socket is, and what of it is counted already. Lives and dies with the socket. */
 struct socket_state {
 	__u64 identity;    /* of the owner; 0 = none known */
@@ -57,13 +50,6 @@ struct socket_state {
 	__u32 unaccepted;  /* a listener's child that nobody has used yet */
 	__u32 pad;
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct socket_state);
-} tfo_sockets SEC(".maps");
 
 /* Who has accepted a socket, by its address, until something happens to it: the
  * call returns a descriptor, and from that no hook gets at the socket's storage. */

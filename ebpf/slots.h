@@ -29,7 +29,7 @@ static __always_inline __u32 take_slot(void)
 		if (!slot)
 			return OVERFLOW_SLOT;
 		/* Read after the exchange, which orders it; the ring is too large for the agent to come round so soon. */
-		if (__sync_val_compare_and_swap(&control->free_head, head, head + 1) == head)
+		if (SWAP(control->free_head, LOCK_SLOTS, head, head + 1))
 			return *slot;
 	}
 	return OVERFLOW_SLOT;
@@ -43,12 +43,9 @@ static __always_inline void describe_process(struct process_row *row, struct tas
 
 static __always_inline void write_comm(struct process_row *row, const char *comm)
 {
-	/* The results are used, which makes both of them full barriers. */
-	__u32 sequence = __sync_fetch_and_add(&row->comm_sequence, 1);
-
+	ADD_AND_FENCE(row->comm_sequence, 1);
 	bpf_probe_read_kernel_str(row->comm, sizeof(row->comm), comm);
-	sequence = __sync_fetch_and_add(&row->comm_sequence, 1);
-	barrier_var(sequence);
+	ADD_AND_FENCE(row->comm_sequence, 1);
 }
 
 /* Opens a slot for the process led by `leader`; returns its identity. */
@@ -63,8 +60,8 @@ static __always_inline __u64 open_process(struct task_struct *leader)
 		count_loss(LOSS_PROCESS_FOLDED);
 		return OVERFLOW_IDENTITY;
 	}
-	row->start_boottime = leader->start_boottime;
-	row->tgid = leader->tgid;
+	row->start_boottime = READ(leader, start_boottime);
+	row->tgid = READ(leader, tgid);
 	row->threads = 0;
 	describe_process(row, leader);
 	write_comm(row, leader->comm);
@@ -92,8 +89,8 @@ static __always_inline bool leave_process(__u64 identity, struct task_struct *ta
 
 	if (!row)
 		return last;
-	last = __sync_fetch_and_add(&row->threads, -1) == 1 && last;
-	if (last)
-		row->exited = bpf_ktime_get_ns();
-	return last;
+	ADD(row->threads, -1);
+	/* Two may see that nobody is left; one of them was the last. */
+	return last && *(volatile __u32 *)&row->threads == 0 &&
+	       SWAP(row->exited, LOCK_ROW(identity), 0, bpf_ktime_get_ns());
 }

@@ -44,7 +44,7 @@ fn find_clang() -> Result<String, String> {
 /// another build cannot be used.
 fn layout(root: &Path) -> Result<u64, String> {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for header in ["abi.h", "maps.h"] {
+    for header in ["abi.h", "maps.h", "storage/task.h", "storage/hash.h"] {
         let path = root.join(header);
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let code =

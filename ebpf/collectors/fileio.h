@@ -80,7 +80,7 @@ static __always_inline void file_call_ended(struct cpu_record *current, __u64 id
 		return;
 	operation -= 1;
 	if (operation == FILE_OPEN && result >= 0)
-		type = file_type((void *)bpf_get_current_task_btf(), result);
+		type = file_type(running_task(), result);
 	__u32 index = INDEX_FILE | operation << 3 | type;
 	struct cell *cell = cell_of(identity, index, current->stripe);
 

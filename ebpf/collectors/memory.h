@@ -23,7 +23,7 @@ const volatile bool collect_memory = true;
 /* Counts the faults that the task has completed since the last look. */
 static __always_inline void settle_faults(struct cpu_record *current, struct task_struct *task, __u64 identity)
 {
-	__u32 minor = task->min_flt, major = task->maj_flt;
+	__u32 minor = READ(task, min_flt), major = READ(task, maj_flt);
 	__u32 minors = minor - current->minor, majors = major - current->major;
 	__u32 mode = current->fault;
 
@@ -58,7 +58,7 @@ static __always_inline void settle_faults(struct cpu_record *current, struct tas
 /* A fault begins. */
 static __always_inline void faulted(struct cpu_record *current, __u32 mode)
 {
-	settle_faults(current, bpf_get_current_task_btf(), current->identity);
+	settle_faults(current, running_task(), current->identity);
 	current->fault = mode;
 }
 

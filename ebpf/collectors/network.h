@@ -15,7 +15,7 @@ const volatile bool network_histograms = false;
 
 /* What carries it: a socket of IPv6 may be connected to an address of IPv4, ::ffff:192.0.2.1. One of UDP that is not
  * connected does not say what its next datagram goes by, and counts as what it is. */
-static __always_inline bool is_ipv6(const struct sock *sk, __u16 family)
+static __always_inline bool is_ipv6(struct sock *sk, __u16 family)
 {
 	struct in6_addr peer = {};
 
@@ -35,13 +35,17 @@ static __always_inline void observe_round_trip(struct cpu_record *current, __u64
 		return;
 	if (state->identity != identity && !is_kernel_thread())
 		own_socket(sk, state, identity);
-	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tcp = tcp_of(sk);
 
-	if (!tcp || tcp->delivered == state->delivered || !tcp->srtt_us)
+	if (!tcp)
 		return;
-	state->delivered = tcp->delivered;
+	__u32 delivered = READ(tcp, delivered), round_trip = READ(tcp, srtt_us);
+
+	if (delivered == state->delivered || !round_trip)
+		return;
+	state->delivered = delivered;
 	struct cell *cell = cell_of(identity, INDEX_RTT, current->stripe);
-	__u64 nanoseconds = (__u64)tcp->srtt_us * 125;
+	__u64 nanoseconds = (__u64)round_trip * 125;
 
 	if (!cell)
 		return;
@@ -51,53 +55,80 @@ static __always_inline void observe_round_trip(struct cpu_record *current, __u64
 		observe(identity, INDEX_RTT, nanoseconds, current->stripe);
 }
 
-static __always_inline bool count_transfer(struct cpu_record *current, __u64 identity, __u32 kind, long bytes)
+/* What a call has transferred: pieces of a stream, or datagrams. */
+struct transfer {
+	__u16 protocol;
+	bool ipv6;
+	bool receive;
+	__s32 pieces;
+	__s64 bytes;
+};
+
+/* True for one that was counted. */
+static __always_inline bool count_transfer(struct cpu_record *current, struct transfer *transfer)
 {
-	struct cell *cell = cell_of(identity, INDEX_NETWORK | kind, current->stripe);
+	bool tcp = transfer->protocol == IPPROTO_TCP, udp = transfer->protocol == IPPROTO_UDP;
+	__u64 identity = current->identity;
+
+	/* A datagram may be empty, a piece of a stream is not. */
+	if (transfer->bytes < 0 || (tcp && transfer->bytes == 0) || !(tcp || udp) || is_denied(identity, COLLECTOR_NETWORK))
+		return false;
+	__u32 index = INDEX_NETWORK | udp << 2 | transfer->receive << 1 | transfer->ipv6;
+	struct cell *cell = cell_of(identity, index, current->stripe);
 
 	if (!cell)
 		return false;
-	ADD(cell->count, 1);
-	ADD(cell->bytes, bytes);
-	ADD(current->counted[COLLECTOR_NETWORK], 1);
+	ADD(cell->count, transfer->pieces);
+	ADD(cell->bytes, transfer->bytes);
+	ADD(current->counted[COLLECTOR_NETWORK], transfer->pieces);
 	return true;
 }
 
 /* A send or receive call has transferred `bytes`, or failed. */
 static __always_inline void transferred(struct cpu_record *current, struct sock *sk, int bytes, bool receive)
 {
-	__u16 family = sk->__sk_common.skc_family;
-	bool tcp = sk->sk_protocol == IPPROTO_TCP, udp = sk->sk_protocol == IPPROTO_UDP;
-	__u64 identity = current->identity;
+	__u16 family = READ(sk, __sk_common.skc_family);
+	struct transfer transfer = {
+		.protocol = READ(sk, sk_protocol),
+		.ipv6 = is_ipv6(sk, family),
+		.receive = receive,
+		.pieces = 1,
+		.bytes = bytes,
+	};
 
-	/* A datagram may be empty, a piece of a stream is not. */
-	if (bytes < 0 || (tcp && bytes == 0) || !(tcp || udp) || (family != AF_INET && family != AF_INET6) ||
-	    is_denied(identity, COLLECTOR_NETWORK))
+	if (family != AF_INET && family != AF_INET6)
 		return;
-	if (count_transfer(current, identity, udp << 2 | receive << 1 | is_ipv6(sk, family), bytes) && tcp)
-		observe_round_trip(current, identity, sk);
+	if (count_transfer(current, &transfer) && transfer.protocol == IPPROTO_TCP)
+		observe_round_trip(current, current->identity, sk);
 }
 
 /* splice(2) has returned: out of a TCP socket that is a receive, which no tracepoint sees. */
-static __always_inline void spliced(struct cpu_record *current, __u64 identity, __u32 descriptor, long bytes)
+static __always_inline void spliced(struct cpu_record *current, __u32 descriptor, long bytes)
 {
-	if (bytes <= 0 || is_denied(identity, COLLECTOR_NETWORK))
-		return;
-	struct sock *sk = tcp_socket_of(descriptor);
+	struct sock *sk = bytes > 0 ? tcp_socket_of(descriptor) : NULL;
 
-	if (sk)
-		count_transfer(current, identity, 1 << 1 | is_ipv6(sk, BPF_CORE_READ(sk, __sk_common.skc_family)), bytes);
+	if (!sk)
+		return;
+	struct transfer transfer = {
+		.protocol = IPPROTO_TCP,
+		.ipv6 = is_ipv6(sk, BPF_CORE_READ(sk, __sk_common.skc_family)),
+		.receive = true,
+		.pieces = 1,
+		.bytes = bytes,
+	};
+
+	count_transfer(current, &transfer);
 }
 
 /* Counts the segments that were sent again since the last look. */
 static __always_inline void retransmitted(struct cpu_record *record, struct sock *sk)
 {
-	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tcp = tcp_of(sk);
 	struct socket_state *state = tcp ? socket_state(sk) : NULL;
 
 	if (!state)
 		return;
-	__u32 total = tcp->total_retrans;
+	__u32 total = READ(tcp, total_retrans);
 	/* A socket that connects a second time begins anew. */
 	__u32 segments = total < state->retransmitted ? total : total - state->retransmitted;
 	__u64 owner = owner_of(state);
@@ -126,7 +157,7 @@ static __always_inline void connected(struct cpu_record *record, struct sock *sk
 {
 	if (is_denied(owner, COLLECTOR_NETWORK))
 		return;
-	bool ipv6 = is_ipv6(sk, sk->__sk_common.skc_family);
+	bool ipv6 = is_ipv6(sk, READ(sk, __sk_common.skc_family));
 
 	if (new == TCP_ESTABLISHED && (old == TCP_SYN_SENT || old == TCP_SYN_RECV)) {
 		struct cell *cell = cell_of(owner, INDEX_CONNECTION | (old == TCP_SYN_RECV) << 1 | ipv6, record->stripe);
@@ -138,8 +169,10 @@ static __always_inline void connected(struct cpu_record *record, struct sock *sk
 
 		if (!cell)
 			return;
-		if (sk->sk_err > 0)
-			count_error(cell, owner, INDEX_CONNECT_FAILURE, sk->sk_err, record->stripe);
+		int error = READ(sk, sk_err);
+
+		if (error > 0)
+			count_error(cell, owner, INDEX_CONNECT_FAILURE, error, record->stripe);
 		else
 			ADD(cell->errors, 1);
 	}

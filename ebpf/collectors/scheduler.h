@@ -33,17 +33,17 @@ static __always_inline void scheduled_out(struct cpu_record *current, struct tas
 
 	if (!slot)
 		return;
-	__u64 runtime = task->se.sum_exec_runtime;
-	__u16 voluntary = task->nvcsw;
-	__u16 involuntary = task->nivcsw;
-	__u16 migrations = task->se.nr_migrations;
+	__u64 runtime = READ(task, se.sum_exec_runtime);
+	__u16 voluntary = READ(task, nvcsw);
+	__u16 involuntary = READ(task, nivcsw);
+	__u16 migrations = READ(task, se.nr_migrations);
 	__u64 waited = 0;
 	/* The state first: whoever reads between the two sees too little, for a moment, never too much. */
 	__u64 ran = runtime - state->runtime;
 
 	*(volatile __u64 *)&state->runtime = runtime;
 	if (bpf_core_field_exists(task->sched_info.run_delay)) {
-		__u64 run_delay = task->sched_info.run_delay;
+		__u64 run_delay = READ(task, sched_info.run_delay);
 
 		waited = run_delay - state->run_delay;
 		*(volatile __u64 *)&state->run_delay = run_delay;

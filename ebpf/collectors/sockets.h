@@ -21,15 +21,16 @@ static __always_inline __u8 socket_call(__s32 call)
 	return socket_calls[call & (2 * SYSCALL_NUMBERS - 1)];
 }
 
-static __always_inline bool is_tcp(const struct sock *sk)
+static __always_inline bool is_tcp(struct sock *sk)
 {
-	return (sk->__sk_common.skc_family == AF_INET || sk->__sk_common.skc_family == AF_INET6) &&
-	       sk->sk_protocol == IPPROTO_TCP;
+	__u16 family = READ(sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
 static __always_inline struct socket_state *socket_state(struct sock *sk)
 {
-	struct socket_state *state = bpf_sk_storage_get(&tfo_sockets, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct socket_state *state = state_of_socket(sk);
 
 	if (!state) {
 		count_loss(LOSS_SOCKET_STORAGE);
@@ -62,7 +63,7 @@ static __always_inline void own_socket(struct sock *sk, struct socket_state *sta
 
 static __always_inline bool is_kernel_thread(void)
 {
-	return bpf_get_current_task_btf()->flags & PF_KTHREAD;
+	return READ(running_task(), flags) & PF_KTHREAD;
 }
 
 static __always_inline __u64 owner_of(struct socket_state *state)
@@ -73,7 +74,7 @@ static __always_inline __u64 owner_of(struct socket_state *state)
 /* The TCP socket behind a descriptor, to be read with BPF_CORE_READ; NULL where it is none. */
 static __always_inline struct sock *tcp_socket_of(__u32 descriptor)
 {
-	struct file *file = file_of((void *)bpf_get_current_task_btf(), descriptor);
+	struct file *file = file_of(running_task(), descriptor);
 
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;

@@ -23,7 +23,8 @@ static __always_inline __u64 follow_transition(struct sock *sk, struct socket_st
 	if (!state)
 		return UNATTRIBUTED_IDENTITY;
 	if (old == TCP_LISTEN && new == TCP_SYN_RECV) {
-		/* What it inherited of its listener is the owner. */
+		/* What it inherits of its listener is the owner. */
+		inherit(state);
 		state->unaccepted = true;
 		state->established = 0;
 		state->retransmitted = 0;

@@ -27,6 +27,30 @@ const RENAMES: [&str; 3] = ["execve", "execveat", "prctl"];
 /// Calls on sockets that have no hook of their own, with what they are to `ebpf/collectors/sockets.h`.
 const SOCKET_CALLS: [(&str, u8); 3] = [("accept", 1), ("accept4", 1), ("splice", 2)];
 
+/// Calls that move bytes over a socket, as `ebpf/collectors/network_calls.h` wants them.
+const NETWORK_CALLS: [(&str, u8); 14] = [
+    ("write", SENDS),
+    ("writev", SENDS),
+    ("pwritev2", SENDS),
+    ("sendto", SENDS),
+    ("sendmsg", SENDS),
+    ("sendmmsg", SENDS | MESSAGES),
+    ("sendfile", SENDS),
+    ("splice", SENDS | TARGET_THIRD),
+    ("read", RECEIVES),
+    ("readv", RECEIVES),
+    ("preadv2", RECEIVES),
+    ("recvfrom", RECEIVES | FLAGS_FOURTH),
+    ("recvmsg", RECEIVES | FLAGS_THIRD),
+    ("recvmmsg", RECEIVES | FLAGS_FOURTH | MESSAGES),
+];
+const SENDS: u8 = 1;
+const RECEIVES: u8 = 2;
+const FLAGS_THIRD: u8 = 4;
+const FLAGS_FOURTH: u8 = 8;
+const MESSAGES: u8 = 16;
+const TARGET_THIRD: u8 = 32;
+
 /// The number of the call `name` as the programs know it, in the machine's table and in that of 32-bit calls.
 fn numbers(name: &str) -> impl Iterator<Item = u32> {
     let native = syscalls::Sysno::from_str(name).ok().map(|call| call.id());
@@ -37,17 +61,19 @@ fn numbers(name: &str) -> impl Iterator<Item = u32> {
 
 /// The constants of the programs that are numbers of calls.
 pub(crate) fn settings() -> Vec<(&'static str, Setting)> {
-    let table = |names: &[(&str, u8)]| {
+    let bytes = |names: &[(&str, u8)]| {
         let mut table = vec![0; 2 * SYSCALL_NUMBERS as usize];
         for (name, value) in names {
             numbers(name).for_each(|number| table[number as usize] = *value);
         }
-        Setting::U8s(table)
+        table
     };
+    let table = |names: &[(&str, u8)]| Setting::U8s(bytes(names));
     let operations = (1u8..).zip(FILE_OPERATIONS);
     let operations: Vec<_> =
         operations.flat_map(|(operation, names)| names.iter().map(move |name| (*name, operation))).collect();
     vec![
+        ("network_calls", Setting::U8s(bytes(&NETWORK_CALLS)[..SYSCALL_NUMBERS as usize].to_vec())),
         ("file_operations", table(&operations)),
         ("socket_calls", table(&SOCKET_CALLS)),
         ("births", list(&BIRTHS, 8)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use component::config::{ByteSize, Configuration, Section};
 use component::{Builder, Extension, ExtensionFactory, Stability};
 
+use crate::collectors;
 use crate::host::{Host, HostConfig, MOST_PROCESSES, Sizing};
 use crate::kernel;
 
@@ -48,6 +49,20 @@ impl Configuration for HostConfig {
         let push_down = section.field("push_down", "judge filters in the kernel where all pipelines allow it", true);
         let sample_rate =
             section.field("sample_rate", "of 100 events so many have their latency measured; counts stay exact", 100);
+        let attach_types: Vec<String> = section.field(
+            "attach_types",
+            "hooks that sub-collectors may use, of tp_btf, fexit, sys_exit, sched_switch; empty is all",
+            Vec::new(),
+        );
+        let tiers: Vec<String> = section.field(
+            "tiers",
+            "objects that may be loaded, of task_storage, hash; empty is all, the first that works is taken",
+            Vec::new(),
+        );
+        let rungs: Vec<&str> = collectors::ALL.iter().flat_map(|one| one.ladder).map(|rung| rung.name).collect();
+        check_names(section, "attach_types", &attach_types, &rungs);
+        let names: Vec<&str> = kernel::TIERS.iter().map(|tier| tier.name).collect();
+        check_names(section, "tiers", &tiers, &names);
         if !pin_path.starts_with('/') {
             section.fault_at("pin_path", "must be an absolute path on a bpffs, such as /sys/fs/bpf/tfo-agent");
         }
@@ -63,8 +78,19 @@ impl Configuration for HostConfig {
             keep: on_stop == KEEP,
             push_down,
             sample_rate,
+            attach_types,
+            tiers,
             sizing: read_sizing(section),
         }
+    }
+}
+
+fn check_names(section: &mut Section<'_>, key: &'static str, given: &[String], known: &[&str]) {
+    let mut known = known.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    for name in given.iter().filter(|name| !known.contains(&name.as_str())) {
+        section.fault_at(key, format!("\"{name}\" is none of {}", known.join(", ")));
     }
 }
 

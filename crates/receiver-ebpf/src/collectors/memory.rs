@@ -28,17 +28,17 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
     setting: "collect_memory",
     histograms: None,
-    ladder: &[Rung {
-        name: "tp_btf",
-        hooks: &[
-            Hook::tp_btf("tfo_fault_user", "page_fault_user"),
-            Hook::tp_btf("tfo_fault_kern", "page_fault_kernel"),
-        ],
-    }],
+    ladder: &[
+        Rung { name: "tp_btf", hooks: &[FAULT, Hook::tp_btf("tfo_fault_kern", "page_fault_kernel")] },
+        // arm64 has no such tracepoints: faults are counted where a thread leaves its CPU, and their mode is not known.
+        Rung { name: "sched_switch", hooks: &[] },
+    ],
     reader: |_| {
-        Box::new(|| Box::new(Memory { kills: Streams::new(Kills), faults: SlotStreams::default(), kinds: kinds() }))
+        Box::new(|| Box::new(Memory { kills: Streams::new(Kills), faults: SlotStreams::default(), kinds: None }))
     },
 };
+
+const FAULT: Hook = Hook::tp_btf("tfo_fault_user", "page_fault_user");
 
 impl Totals for MemoryCounters {
     fn since(&self, earlier: &Self) -> Self {
@@ -49,18 +49,17 @@ impl Totals for MemoryCounters {
 struct Memory {
     faults: SlotStreams<MemoryCounters>,
     kills: Streams<Kills>,
-    kinds: [OwnAttributes; 4],
+    /// Made at the first read, when it is known whether modes are.
+    kinds: Option<[OwnAttributes; 4]>,
 }
 
 /// In the order of the fields of `struct memory_counters`.
 const KINDS: [[&str; 2]; 4] = [["minor", "user"], ["minor", "kernel"], ["major", "user"], ["major", "kernel"]];
 
-fn attributes([fault, mode]: [&'static str; 2]) -> Vec<Attribute> {
-    vec![(FAULT_TYPE, AttributeValue::Static(fault)), (FAULT_MODE, AttributeValue::Static(mode))]
-}
-
-fn kinds() -> [OwnAttributes; 4] {
-    KINDS.map(|kind| OwnAttributes::new(attributes(kind)))
+/// Where no hook tells modes all faults stand with those of the kernel, and carry none.
+fn attributes([fault, mode]: [&'static str; 2], modes: bool) -> Vec<Attribute> {
+    let mode = modes.then_some((FAULT_MODE, AttributeValue::Static(mode)));
+    std::iter::once((FAULT_TYPE, AttributeValue::Static(fault))).chain(mode).collect()
 }
 
 impl Reader for Memory {
@@ -78,7 +77,8 @@ impl Reader for Memory {
                 }
             }
         };
-        let kinds = &self.kinds;
+        let modes = source.kernel.has(FAULT.program);
+        let kinds = &*self.kinds.get_or_insert_with(|| KINDS.map(|kind| OwnAttributes::new(attributes(kind, modes))));
         let make = |process: &Arc<_>| {
             kinds.iter().map(|own| Arc::new(Attributes::of_process(Arc::clone(process), own.clone()))).collect()
         };
@@ -86,7 +86,7 @@ impl Reader for Memory {
         if overflow != MemoryCounters::default() {
             let mark = || (Attributes::OVERFLOW, AttributeValue::Bool(true));
             let sets = KINDS.map(|kind| {
-                Arc::new(Attributes::new(attributes(kind).into_iter().chain(std::iter::once(mark())).collect()))
+                Arc::new(Attributes::new(attributes(kind, modes).into_iter().chain(std::iter::once(mark())).collect()))
             });
             let start = source.started;
             push(&Numbers { slot: 0, generation: 0, sets: &sets, start, total: overflow, interval: overflow });

@@ -29,20 +29,33 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
     setting: "collect_network",
     histograms: Some("network_histograms"),
-    ladder: &[Rung {
-        name: "tp_btf",
-        hooks: &[
-            Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state"),
-            Hook::tp_btf("tfo_tcp_retrans", "tcp_retransmit_skb"),
-            Hook::tp_btf("tfo_tcp_synack", "tcp_retransmit_synack"),
-            Hook::tp_btf("tfo_sock_send", "sock_send_length"),
-            Hook::tp_btf("tfo_sock_recv", "sock_recv_length"),
-            // Who accepts a connection, and splices out of one, is seen where the call returns.
-            Hook::tp_btf("tfo_sys_exit", "sys_exit"),
-        ],
-    }],
+    ladder: &[
+        Rung {
+            name: "tp_btf",
+            hooks: &[STATE, RETRANSMIT, SYNACK, SEND, Hook::tp_btf("tfo_sock_recv", "sock_recv_length"), CALLS],
+        },
+        // Before 6.3 there are no such tracepoints, before 6.5 there is a way past sendmsg.
+        Rung { name: "fexit", hooks: &[STATE, RETRANSMIT, SYNACK, SEND4, SEND6, SEND_PAGE, RECEIVE4, RECEIVE6, CALLS] },
+        Rung { name: "fexit", hooks: &[STATE, RETRANSMIT, SYNACK, SEND4, SEND6, RECEIVE4, RECEIVE6, CALLS] },
+        Rung {
+            name: "sys_exit",
+            hooks: &[STATE, RETRANSMIT, SYNACK, CALLS, Hook::tp_btf("tfo_sock_call", "sys_exit")],
+        },
+    ],
     reader: |_| Box::new(|| Box::new(Streams::new(Network))),
 };
+
+const STATE: Hook = Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state");
+const RETRANSMIT: Hook = Hook::tp_btf("tfo_tcp_retrans", "tcp_retransmit_skb");
+const SYNACK: Hook = Hook::tp_btf("tfo_tcp_synack", "tcp_retransmit_synack");
+const SEND: Hook = Hook::tp_btf("tfo_sock_send", "sock_send_length");
+/// Who accepts a connection, and splices out of one, is seen where the call returns.
+const CALLS: Hook = Hook::tp_btf("tfo_sys_exit", "sys_exit");
+const SEND4: Hook = Hook::fexit("tfo_inet_send", "inet_sendmsg");
+const SEND6: Hook = Hook::fexit("tfo_inet6_send", "inet6_sendmsg");
+const SEND_PAGE: Hook = Hook::fexit("tfo_inet_page", "inet_sendpage");
+const RECEIVE4: Hook = Hook::fexit("tfo_inet_recv", "inet_recvmsg");
+const RECEIVE6: Hook = Hook::fexit("tfo_inet6_recv", "inet6_recvmsg");
 
 struct Network;
 

@@ -48,6 +48,10 @@ pub(crate) struct HostConfig {
     pub(crate) push_down: bool,
     /// Of 100 events so many have their latency measured.
     pub(crate) sample_rate: u32,
+    /// Rungs that sub-collectors may be attached by; all where there is none.
+    pub(crate) attach_types: Vec<String>,
+    /// Tiers that may be taken; all where there is none.
+    pub(crate) tiers: Vec<String>,
     pub(crate) sizing: Sizing,
 }
 

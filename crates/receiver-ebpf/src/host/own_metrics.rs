@@ -30,7 +30,8 @@ pub(super) fn read(
     let losses = losses.map(|(reason, count)| point(vec![("reason", AttributeValue::Static(reason))], started, count));
     let rungs = kernel.attached().iter().map(|attached| {
         let program = (PROGRAM, AttributeValue::Static(attached.program));
-        point(vec![program, ("rung", AttributeValue::Static(attached.rung))], time, 1)
+        let tier = ("tier", AttributeValue::Static(kernel.tier.name));
+        point(vec![program, ("rung", AttributeValue::Static(attached.rung)), tier], time, 1)
     });
     let runs: Vec<_> =
         PROGRAMS.iter().enumerate().map(|(number, program)| (*program, ledger(kernel, number))).collect();

@@ -8,6 +8,7 @@ use pdata::{Metrics, UnixNanos};
 use super::clock::Clock;
 use super::lifecycle;
 use super::processes::Processes;
+use super::sizing::Sizing;
 use super::verdicts::{Judges, bit};
 use super::{HostConfig, Reading, collectors_of, own_metrics, settings, warn_disabled};
 use crate::collectors::{Collector, Reader};
@@ -67,7 +68,7 @@ impl Running {
         let predicates: Vec<_> = readings.iter().map(|reading| reading.predicate.clone()).collect();
         let judges = Judges::new(&readers, &predicates, config.push_down);
         let collectors = collectors_of(&readers);
-        let mut kernel = kernel::load(&Options {
+        let options = Options {
             btf_path: config.btf_path.clone(),
             pin_path: config.pin_path.clone(),
             keep: config.keep,
@@ -76,24 +77,17 @@ impl Running {
             stripes: sizing.stripes,
             ring: sizing.ring(),
             pages: u32::try_from(sizing.pages.len()).unwrap_or(u32::MAX),
-        })?;
-        let taken_over = kernel.is_taken_over();
-        for cpu in 0..sizing.cpus {
-            let word = kernel.cpus.at(cpu as usize, offset_of!(CpuRecord, syscall));
-            if !taken_over {
-                let halves = (u64::from(cpu & (sizing.stripes - 1)) << 32) | u64::from(NO_SYSCALL);
-                word.store(halves, Ordering::Release);
-            }
-        }
-        lifecycle::open_new_slots(&kernel, sizing);
-        lifecycle::grow(&mut kernel, sizing);
+            attach_types: config.attach_types.clone(),
+            tiers: config.tiers.clone(),
+        };
         let mut clock = Clock::anchored();
         let ladders: Vec<_> = collectors.iter().map(|collector| collector.ladder).collect();
-        let outcomes = kernel.attach(&ladders)?;
+        let (kernel, outcomes) = kernel::start(&options, &ladders, |kernel| prepare(kernel, sizing))?;
+        let tier = kernel.tier.name;
         let mut failed = Vec::new();
         for (collector, outcome) in collectors.iter().zip(outcomes) {
             match outcome {
-                Ok(rung) => tracing::info!(sub_collector = collector.name, rung, "ebpf: sub-collector attached"),
+                Ok(rung) => tracing::info!(sub_collector = collector.name, tier, rung, "ebpf: sub-collector attached"),
                 Err(error) => {
                     warn_disabled(collector, &error);
                     failed.push(collector.name);
@@ -168,4 +162,17 @@ impl Running {
         }
         metrics
     }
+}
+
+/// Maps that are new get their stripes, and all of them room.
+fn prepare(kernel: &mut Kernel, sizing: &Sizing) {
+    if !kernel.is_taken_over() {
+        for cpu in 0..sizing.cpus {
+            let word = kernel.cpus.at(cpu as usize, offset_of!(CpuRecord, syscall));
+            let halves = (u64::from(cpu & (sizing.stripes - 1)) << 32) | u64::from(NO_SYSCALL);
+            word.store(halves, Ordering::Release);
+        }
+    }
+    lifecycle::open_new_slots(kernel, sizing);
+    lifecycle::grow(kernel, sizing);
 }

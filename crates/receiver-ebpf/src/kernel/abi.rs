@@ -127,7 +127,8 @@ entries! {
         counted: [u64; 8],
         loss: [u64; LOSS_REASONS.len()],
         programs: [ProgramLedger; PROGRAM_LEDGERS],
-        pad: [u64; 7],
+        listener: u64,
+        pad: [u64; 6],
     }
 
     /// What all CPUs share, see `struct control`.

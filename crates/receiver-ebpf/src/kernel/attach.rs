@@ -26,12 +26,14 @@ const BASE: [Hook; 3] = [
 
 /// Iterators, loaded but not attached.
 const ITERATORS: [(&str, &str); 4] =
-    [("tfo_adopt", "task"), ("tfo_running", "task"), ("tfo_adopt_sock", "task_file"), ("tfo_connections", "tcp")];
+    [(ADOPT, "task"), ("tfo_running", "task"), ("tfo_adopt_sock", "task_file"), ("tfo_connections", "tcp")];
+
+const ADOPT: &str = "tfo_adopt";
 
 /// A program that is attached.
 pub(crate) struct Attached {
     pub(crate) program: &'static str,
-    /// Name of the rung that it is attached by.
+    /// Kind of its hook.
     pub(crate) rung: &'static str,
     descriptor: Option<OwnedFd>,
     /// Detaches when dropped, unless it is pinned.
@@ -59,8 +61,11 @@ impl Kernel {
     pub(crate) fn attach(&mut self, collectors: &[&'static [Rung]]) -> Result<Vec<Outcome>, LoadError> {
         let btf = Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))?;
         for (iterator, target) in ITERATORS {
-            let loaded = self.iterator(iterator)?.load(target, &btf);
-            loaded.map_err(|error| LoadError::program(iterator, &error))?;
+            match self.iterator(iterator)?.load(target, &btf) {
+                Err(error) if iterator == ADOPT => return Err(LoadError::program(iterator, &error)),
+                Err(error) => tracing::warn!(iterator, %error, "ebpf: iterator not loaded, going on without"),
+                Ok(()) => {}
+            }
         }
         let outcomes = match self.earlier.take() {
             Some(set) if set.hash == self.hash && self.take_over(&set, collectors) => {
@@ -80,7 +85,7 @@ impl Kernel {
         self.control.at(0, offset_of!(Control, attached)).store(system::boottime_now(), Ordering::Release);
         self.set_generation();
         let set = self.make_set();
-        self.attach_all("tp_btf", &BASE, btf, set.as_ref())?;
+        self.attach_base(btf, set.as_ref())?;
         self.adopt_tasks()?;
         let outcomes = collectors.iter().map(|ladder| self.climb(ladder, btf, set.as_ref())).collect();
         self.adopt_sockets();
@@ -102,7 +107,7 @@ impl Kernel {
             return self.attach_first(collectors, btf);
         }
         let set = self.make_set();
-        self.attach_all("tp_btf", &BASE, btf, set.as_ref())?;
+        self.attach_base(btf, set.as_ref())?;
         let outcomes = collectors.iter().map(|ladder| self.climb(ladder, btf, set.as_ref())).collect();
         self.set_generation();
         match old.remove() {
@@ -125,22 +130,29 @@ impl Kernel {
 
     /// Opens the pinned links of `set`; whether the base and all of `collectors` are there.
     fn take_over(&mut self, set: &ProgramSet, collectors: &[&'static [Rung]]) -> bool {
-        let open = |hooks: &[Hook], rung: &'static str| -> Option<Vec<Attached>> {
+        let open = |hooks: &[Hook]| -> Option<Vec<Attached>> {
             hooks
                 .iter()
                 .map(|hook| {
                     let link = PinnedLink::from_pin(set.link(hook.program)).ok()?;
                     let info = ProgramInfo::from_pin(set.program(hook.program));
                     let descriptor = info.and_then(|info| info.fd()).ok().and_then(|fd| clone(&fd));
-                    Some(Attached { program: hook.program, rung, descriptor, _link: Link::Pinned(link) })
+                    Some(Attached {
+                        program: hook.program,
+                        rung: hook.at.kind(),
+                        descriptor,
+                        _link: Link::Pinned(link),
+                    })
                 })
                 .collect()
         };
-        let ladders = collectors.iter().map(|ladder| ladder.iter().find_map(|rung| open(rung.hooks, rung.name)));
-        let Some(all) = std::iter::once(open(&BASE, "tp_btf")).chain(ladders).collect::<Option<Vec<_>>>() else {
+        let ladders = collectors.iter().map(|ladder| ladder.iter().find_map(|rung| open(rung.hooks)));
+        let base = [open(self.tier.first), open(&BASE)];
+        let Some(all) = base.into_iter().chain(ladders).collect::<Option<Vec<_>>>() else {
             return false;
         };
-        self.attached.extend(all.into_iter().flatten());
+        let companions = self.tier.companions.iter().filter_map(|(_, hook)| open(&[*hook])).flatten();
+        self.attached.extend(all.into_iter().flatten().chain(companions));
         true
     }
 
@@ -152,9 +164,16 @@ impl Kernel {
 
     /// Takes the first rung of `ladder` that loads and attaches; really trying is the only probe that tells.
     fn climb(&mut self, ladder: &[Rung], btf: &Btf, set: Option<&ProgramSet>) -> Outcome {
-        let mut failure = absent("a ladder");
-        for rung in ladder {
-            match self.attach_all(rung.name, rung.hooks, btf, set) {
+        let allowed =
+            |rung: &&Rung| self.attach_types.is_empty() || self.attach_types.iter().any(|name| name == rung.name);
+        let rungs: Vec<&Rung> = ladder.iter().filter(allowed).collect();
+        let mut failure = LoadError::Other {
+            what: "attach_types".to_owned(),
+            reason: format!("none of {:?} is allowed", ladder.iter().map(|rung| rung.name).collect::<Vec<_>>()),
+        };
+        for rung in rungs {
+            self.attach_companions(rung.hooks, btf, set);
+            match self.attach_all(rung.hooks, btf, set) {
                 Ok(()) => return Ok(rung.name),
                 Err(error) => {
                     tracing::debug!(rung = rung.name, %error, "ebpf: rung not taken");
@@ -165,20 +184,30 @@ impl Kernel {
         Err(failure)
     }
 
+    fn attach_base(&mut self, btf: &Btf, set: Option<&ProgramSet>) -> Result<(), LoadError> {
+        self.attach_all(self.tier.first, btf, set)?;
+        self.attach_all(&BASE, btf, set)
+    }
+
+    /// Before those whose companions they are; what they know is missing without them.
+    fn attach_companions(&mut self, hooks: &[Hook], btf: &Btf, set: Option<&ProgramSet>) {
+        for (program, companion) in self.tier.companions {
+            if hooks.iter().any(|hook| hook.program == *program)
+                && let Err(error) = self.attach_all(&[*companion], btf, set)
+            {
+                tracing::warn!(program = companion.program, %error, "ebpf: connections have no owner until accepted");
+            }
+        }
+    }
+
     /// Loads all before attaching the first, so that little time passes between two attachments.
-    fn attach_all(
-        &mut self,
-        rung: &'static str,
-        hooks: &[Hook],
-        btf: &Btf,
-        set: Option<&ProgramSet>,
-    ) -> Result<(), LoadError> {
-        let missing: Vec<Hook> = hooks.iter().filter(|hook| !self.is_attached(hook.program)).copied().collect();
+    fn attach_all(&mut self, hooks: &[Hook], btf: &Btf, set: Option<&ProgramSet>) -> Result<(), LoadError> {
+        let missing: Vec<Hook> = hooks.iter().filter(|hook| !self.has(hook.program)).copied().collect();
         let before = self.attached.len();
         let outcome = missing
             .iter()
             .try_for_each(|hook| hook.load(self.program(hook.program)?, btf).map_err(|error| hook.failed(&error)))
-            .and_then(|()| missing.iter().try_for_each(|hook| self.attach_hook(rung, *hook, set)));
+            .and_then(|()| missing.iter().try_for_each(|hook| self.attach_hook(*hook, set)));
         if outcome.is_err() {
             self.attached.truncate(before);
             for hook in missing {
@@ -194,7 +223,7 @@ impl Kernel {
         outcome
     }
 
-    fn attach_hook(&mut self, rung: &'static str, hook: Hook, set: Option<&ProgramSet>) -> Result<(), LoadError> {
+    fn attach_hook(&mut self, hook: Hook, set: Option<&ProgramSet>) -> Result<(), LoadError> {
         let program = self.program(hook.program)?;
         let link = hook.attach(program).map_err(|error| hook.failed(&error))?;
         let descriptor = program.fd().ok().and_then(clone);
@@ -205,12 +234,8 @@ impl Kernel {
                 Link::Pinned(pinned.map_err(|error| LoadError::of("pin of", hook.program, &error))?)
             }
         };
-        self.attached.push(Attached { program: hook.program, rung, descriptor, _link: link });
+        self.attached.push(Attached { program: hook.program, rung: hook.at.kind(), descriptor, _link: link });
         Ok(())
-    }
-
-    fn is_attached(&self, program: &str) -> bool {
-        self.attached.iter().any(|attached| attached.program == program)
     }
 
     fn program(&mut self, name: &str) -> Result<&mut Program, LoadError> {

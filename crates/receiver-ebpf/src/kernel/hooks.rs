@@ -2,7 +2,7 @@
 
 use aya::Btf;
 use aya::programs::links::FdLink;
-use aya::programs::{BtfTracePoint, Program, ProgramError};
+use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError};
 
 use super::requirements::LoadError;
 
@@ -16,18 +16,34 @@ pub(crate) struct Hook {
 
 /// Kinds of attachment, each with the name of its place in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "kernels before 6.3 need it")]
 pub(crate) enum At {
     /// A tracepoint, with typed arguments.
     TpBtf(&'static str),
+    /// The entry of a kernel function, with typed arguments.
+    Fentry(&'static str),
+    /// The return of a kernel function, with typed arguments.
+    Fexit(&'static str),
 }
 
 /// Hooks that do for one sub-collector together. The first rung of its ladder that loads and attaches is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rung {
-    /// Its name in logs and metrics.
+    /// Its name in logs, metrics and `attach_types`.
     pub(crate) name: &'static str,
     /// In the order of attaching.
     pub(crate) hooks: &'static [Hook],
+}
+
+impl At {
+    /// Its name in metrics.
+    pub(super) const fn kind(self) -> &'static str {
+        match self {
+            Self::TpBtf(_) => "tp_btf",
+            Self::Fentry(_) => "fentry",
+            Self::Fexit(_) => "fexit",
+        }
+    }
 }
 
 impl Hook {
@@ -35,10 +51,20 @@ impl Hook {
         Self { program, at: At::TpBtf(tracepoint) }
     }
 
+    pub(crate) const fn fentry(program: &'static str, function: &'static str) -> Self {
+        Self { program, at: At::Fentry(function) }
+    }
+
+    pub(crate) const fn fexit(program: &'static str, function: &'static str) -> Self {
+        Self { program, at: At::Fexit(function) }
+    }
+
     /// Hands the program to the verifier.
     pub(super) fn load(self, program: &mut Program, btf: &Btf) -> Result<(), ProgramError> {
         match self.at {
             At::TpBtf(name) => tracepoint(program)?.load(name, btf),
+            At::Fentry(name) => fentry(program)?.load(name, btf),
+            At::Fexit(name) => fexit(program)?.load(name, btf),
         }
     }
 
@@ -50,6 +76,16 @@ impl Hook {
                 let link = program.attach()?;
                 Ok(program.take_link(link)?.into())
             }
+            At::Fentry(_) => {
+                let program = fentry(program)?;
+                let link = program.attach()?;
+                Ok(program.take_link(link)?.into())
+            }
+            At::Fexit(_) => {
+                let program = fexit(program)?;
+                let link = program.attach()?;
+                Ok(program.take_link(link)?.into())
+            }
         }
     }
 
@@ -57,6 +93,8 @@ impl Hook {
     pub(super) fn unload(self, program: &mut Program) {
         let _ = match self.at {
             At::TpBtf(_) => tracepoint(program).and_then(BtfTracePoint::unload),
+            At::Fentry(_) => fentry(program).and_then(FEntry::unload),
+            At::Fexit(_) => fexit(program).and_then(FExit::unload),
         };
     }
 
@@ -66,5 +104,13 @@ impl Hook {
 }
 
 fn tracepoint(program: &mut Program) -> Result<&mut BtfTracePoint, ProgramError> {
+    program.try_into()
+}
+
+fn fentry(program: &mut Program) -> Result<&mut FEntry, ProgramError> {
+    program.try_into()
+}
+
+fn fexit(program: &mut Program) -> Result<&mut FExit, ProgramError> {
     program.try_into()
 }

@@ -14,8 +14,8 @@ use super::mapped::Mapped;
 use super::pages::{Counters, OuterMaps, Page};
 use super::pin::{Pins, ProgramSet};
 use super::requirements::{self, LoadError};
-
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/task_storage.bpf.o"));
+use super::tiers::Tier;
+use super::{pin, system};
 
 /// Maps that are pinned beside the pages.
 const MAPS: [&str; 9] = [
@@ -49,6 +49,16 @@ pub(crate) struct Options {
     pub(crate) ring: u32,
     /// Most pages.
     pub(crate) pages: u32,
+    /// Names of the rungs that may be taken; all where there is none.
+    pub(crate) attach_types: Vec<String>,
+    /// Names of the tiers that may be taken; all where there is none.
+    pub(crate) tiers: Vec<String>,
+}
+
+impl Options {
+    pub(super) fn allows_tier(&self, name: &str) -> bool {
+        self.tiers.is_empty() || self.tiers.iter().any(|allowed| allowed == name)
+    }
 }
 
 /// The value of a constant.
@@ -91,16 +101,20 @@ pub(crate) struct Kernel {
     /// What counts already, left by an earlier agent.
     pub(super) earlier: Option<ProgramSet>,
     pub(super) pins: Option<Pins>,
+    pub(crate) tier: &'static Tier,
+    pub(super) attach_types: Vec<String>,
 }
 
 /// Creates the maps, or takes over those of an earlier agent, and loads the object; nothing new counts yet.
 ///
 /// # Errors
 /// [`LoadError`]: BTF missing, no permission, or whatever the kernel refused.
-pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
+pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, LoadError> {
     requirements::check_btf()?;
-    let pins = Pins::open(&options.pin_path, layout(options), options.keep)?;
-    let hash = program_hash(options);
+    system::lift_memlock();
+    // Of a tier that does not work nothing stays, unless it worked before.
+    let pins = Pins::open(&options.pin_path, layout(options, tier), options.keep && is_pinned(options, tier))?;
+    let hash = program_hash(options, tier);
     let (earlier, generation) = pins.as_ref().map_or((None, 1), |pins| generation(pins, hash));
     let external = options.btf_path.as_deref().map(parse_btf).transpose()?;
     let mut ebpf = {
@@ -125,12 +139,15 @@ pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
             .map_max_entries("tfo_overflow", options.stripes)
             .map_max_entries("tfo_directory", options.pages)
             .map_max_entries("tfo_counters", options.pages * options.stripes);
-        for name in MAPS {
+        for (name, each) in tier.entries {
+            loader.map_max_entries(name, each * options.ring);
+        }
+        for name in MAPS.iter().chain(tier.maps) {
             if let Some(pins) = &pins {
                 loader.map_pin_path(name, pins.map(name));
             }
         }
-        loader.load(OBJECT).map_err(|error| LoadError::of("object", "task_storage", &error))?
+        loader.load(tier.object).map_err(|error| LoadError::of("object", tier.name, &error))?
     };
     let mut maps = Maps { ebpf: &mut ebpf, descriptors: Vec::new() };
     let mut kernel = Kernel {
@@ -147,6 +164,8 @@ pub(crate) fn load(options: &Options) -> Result<Kernel, LoadError> {
         hash,
         earlier,
         pins,
+        tier,
+        attach_types: options.attach_types.clone(),
         ebpf,
     };
     kernel.map_pinned_pages()?;
@@ -162,6 +181,18 @@ impl Kernel {
     /// The programs that are attached.
     pub(crate) fn attached(&self) -> &[Attached] {
         &self.attached
+    }
+
+    /// Says whether counting is to go on after a clean stop.
+    pub(super) fn keep(&mut self, keep: bool) {
+        if let Some(pins) = &mut self.pins {
+            pins.keep = keep;
+        }
+    }
+
+    /// Whether `program` is attached.
+    pub(crate) fn has(&self, program: &str) -> bool {
+        self.attached.iter().any(|attached| attached.program == program)
     }
 
     /// Whether the maps hold what was counted before this agent came.
@@ -188,10 +219,16 @@ fn generation(pins: &Pins, hash: u64) -> (Option<ProgramSet>, u64) {
     (earlier, if same { active } else { active + 1 })
 }
 
+/// Whether there are pins of `tier` in this layout.
+pub(super) fn is_pinned(options: &Options, tier: &Tier) -> bool {
+    pin::directory(&options.pin_path, layout(options, tier)).exists()
+}
+
 /// What two agents must agree in to use the same maps.
-fn layout(options: &Options) -> u64 {
+fn layout(options: &Options, tier: &Tier) -> u64 {
     let mut hash = Hash::default();
     hash.add(env!("TFO_LAYOUT").as_bytes());
+    hash.add(tier.name.as_bytes());
     for number in [options.cpus, options.stripes, options.ring, options.pages] {
         hash.add(&number.to_ne_bytes());
     }
@@ -199,9 +236,12 @@ fn layout(options: &Options) -> u64 {
 }
 
 /// What makes two programs of one name the same.
-fn program_hash(options: &Options) -> u64 {
+fn program_hash(options: &Options, tier: &Tier) -> u64 {
     let mut hash = Hash::default();
-    hash.add(OBJECT);
+    hash.add(tier.object);
+    for rung in &options.attach_types {
+        hash.add(rung.as_bytes());
+    }
     for (name, value) in &options.settings {
         hash.add(name.as_bytes());
         hash.add(&value.bytes());

@@ -20,14 +20,16 @@ mod pin;
 mod privileges;
 mod requirements;
 mod system;
+mod tiers;
 mod unpin;
 
 pub(crate) use abi::*;
 pub(crate) use attach::Attached;
 pub(crate) use grow::{overflow_bytes, page_bytes};
 pub(crate) use hooks::{Hook, Rung};
-pub(crate) use load::{Kernel, Options, Setting, load};
+pub(crate) use load::{Kernel, Options, Setting};
 pub(crate) use pages::{Page, sum, sum_slots};
 pub(crate) use requirements::LoadError;
 pub(crate) use system::{boottime_now, monotonic_now, possible_cpus, release_memory};
+pub(crate) use tiers::{TIERS, start};
 pub use unpin::unpin_abandoned;

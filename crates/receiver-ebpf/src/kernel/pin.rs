@@ -21,7 +21,7 @@ pub(super) struct Pins {
     /// Of this layout.
     maps: PathBuf,
     /// Whether the next agent is to find all of it after a clean stop too.
-    keep: bool,
+    pub(super) keep: bool,
     /// Locked for as long as the agent lives: one agent a directory.
     _lock: File,
 }
@@ -133,6 +133,11 @@ impl Drop for Pins {
     }
 }
 
+/// Where the maps of `layout` are pinned.
+pub(super) fn directory(root: &Path, layout: u64) -> PathBuf {
+    root.join(format!("{layout:016x}"))
+}
+
 fn prepare(root: &Path, layout: u64) -> Result<(PathBuf, File), NotPinned> {
     let unable = |error: io::Error| NotPinned::Unable(error.to_string());
     let parent = root.ancestors().skip(1).find(|path| path.exists()).unwrap_or(Path::new("/"));
@@ -159,7 +164,7 @@ fn prepare(root: &Path, layout: u64) -> Result<(PathBuf, File), NotPinned> {
             root.display()
         )));
     }
-    let maps = root.join(format!("{layout:016x}"));
+    let maps = directory(root, layout);
     replace_others(root, &maps).map_err(unable)?;
     DirBuilder::new().mode(0o700).recursive(true).create(&maps).map_err(unable)?;
     Ok((maps, lock))

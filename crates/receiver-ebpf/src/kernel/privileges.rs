@@ -10,7 +10,8 @@ pub(super) fn advice() -> String {
     let missing = missing(effective(&status));
     if missing.is_empty() {
         return "no capability is missing, so a kernel lockdown, an LSM, seccomp or a container runtime refuses \
-                (check: cat /sys/kernel/security/lockdown; journalctl -k | grep -i -e apparmor -e selinux)"
+                (check: cat /sys/kernel/security/lockdown; journalctl -k | grep -i -e apparmor -e selinux); before Linux \
+                5.11 it may be the limit of locked memory (run with LimitMEMLOCK=infinity, or with CAP_SYS_RESOURCE too)"
             .to_owned();
     }
     let program = std::env::current_exe().map_or("tfo-agent".to_owned(), |path| path.display().to_string());

@@ -57,6 +57,9 @@ pub(crate) enum LoadError {
 /// A helper call that the loader put in place of an access it could not relocate.
 const POISON: &str = "unknown#195896080";
 
+/// At the end of what the verifier says of a program that it has looked at.
+const VERIFIED: &str = "processed ";
+
 impl LoadError {
     /// From an error of aya while doing `what` to `program`.
     pub(super) fn of(what: &str, program: &str, error: &(dyn std::error::Error + 'static)) -> Self {
@@ -64,10 +67,27 @@ impl LoadError {
         if reason.contains(POISON) {
             return Self::Relocation { program: program.to_owned() };
         }
-        if reason.contains("Operation not permitted") || reason.contains("Permission denied") {
+        // The verifier, too, says no with "Permission denied", and then why.
+        if !reason.contains(VERIFIED)
+            && (reason.contains("Operation not permitted") || reason.contains("Permission denied"))
+        {
             return Self::Permission(privileges::advice());
         }
         Self::Other { what: format!("{what} {program}"), reason: shorten(&reason) }
+    }
+
+    /// Why none of several ways leads there.
+    pub(super) fn all(mut failures: Vec<Self>) -> Self {
+        if failures.len() == 1 {
+            return failures.remove(0);
+        }
+        let reasons: Vec<_> = failures.iter().map(Self::to_string).collect();
+        let reason = if reasons.is_empty() {
+            "none is allowed by extensions::ebpf::tiers".to_owned()
+        } else {
+            reasons.join("; ")
+        };
+        Self::Other { what: "objects".to_owned(), reason }
     }
 
     pub(super) fn program(program: &str, error: &ProgramError) -> Self {
@@ -91,9 +111,10 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// A verifier log is pages long; its last lines say what was wrong.
+/// A verifier log is pages long; its last lines say what was wrong, but for its statistics.
 fn shorten(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let counts = |line: &str| ["verification time", "stack depth", VERIFIED].iter().any(|word| line.starts_with(word));
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !counts(line)).collect();
     let from = lines.len().saturating_sub(4);
     lines[from..].join(" | ")
 }

@@ -1,4 +1,4 @@
-//! The two calls of libc that the rest of the agent needs: returning memory, and the clock of the programs.
+//! The few calls of libc that the rest of the agent needs: returning memory, and the clock of the programs.
 
 /// Returns what loading needed to the system, and has large blocks returned as soon as they are freed from here on.
 ///
@@ -28,6 +28,14 @@ fn code(line: &str) -> Option<(usize, usize)> {
     let (start, end) = fields.next()?.split_once('-')?;
     let code = fields.next()? == "r-xp" && fields.nth(3)?.starts_with('/');
     code.then_some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
+}
+
+/// Lets maps be as large as they are asked to be: before 5.11 they count as locked memory, of which 64 KiB are allowed.
+/// Where that is not ours to say, the kernel refuses the maps.
+pub(super) fn lift_memlock() {
+    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: one struct, alive for the call.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }
 
 /// CLOCK_MONOTONIC in nanoseconds: what `bpf_ktime_get_ns` reads.

@@ -44,6 +44,9 @@ impl Agent {
     /// Starts `command` with `arguments` and `--config` on a file that holds `configuration`.
     pub(crate) fn spawn(arguments: &[&str], configuration: &str, mut command: Command) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        // Every test of the kernel can be had with other hooks: TFO_EBPF_KEYS="tiers: [hash]".
+        let keys = std::env::var("TFO_EBPF_KEYS").map_or(String::new(), |keys| format!("{keys}, "));
+        let configuration = &*configuration.replace("ebpf: {", &format!("ebpf: {{{keys}"));
         // Also for an agent that is not root.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let path = directory.path().join("config.yaml");
