@@ -48,7 +48,7 @@ struct socket_state {
 	__u32 retransmitted; /* segments that are counted already */
 	__u32 delivered;   /* packets acknowledged at the last RTT observation */
 	__u32 unaccepted;  /* a listener's child that nobody has used yet */
-	__u32 pad;
+	__u32 seen;       /* the transition that tfo_tcp_state has just counted */
 };
 
 /* Who has accepted a socket, by its address, until something happens to it: the

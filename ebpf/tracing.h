@@ -282,15 +282,26 @@ int BPF_PROG(tfo_sock_call, void *registers, long result)
 	return 0;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
+/* Any two states, and that there are two. */
+#define TRANSITION(old, new) (1u << 16 | (__u32)(old) << 8 | (__u32)(new))
+
+static __always_inline int tcp_transition(struct sock *sk, int old, int new, bool again)
 {
 	struct cpu_record *record = this_cpu();
 
 	if (!record || !is_tcp(sk) || !is_our_turn())
 		return 0;
-	struct run run = begin_run(record, PROGRAM_TCP_STATE);
 	struct socket_state *state = socket_state(sk);
+
+	if (again && (!state || state->seen == TRANSITION(old, new))) {
+		if (state)
+			state->seen = 0;
+		return 0;
+	}
+	struct run run = begin_run(record, PROGRAM_TCP_STATE);
+
+	if (state)
+		state->seen = TRANSITION(old, new);
 	__u64 owner = follow_transition(sk, state, old, new);
 
 	if (collect_tcpstate)
@@ -304,6 +315,20 @@ int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
 	}
 	end_run(&run);
 	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
+{
+	return tcp_transition(sk, old, new, false);
+}
+
+/* The same once more: the kernel leaves a program out while it runs already on that CPU, and an interrupt may bring
+ * the next transition while one is being counted. This one counts what the first was left out of. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tfo_tcp_again, struct sock *sk, int old, int new)
+{
+	return tcp_transition(sk, old, new, true);
 }
 
 SEC("tp_btf/tcp_retransmit_skb")

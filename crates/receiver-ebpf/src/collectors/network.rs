@@ -32,20 +32,24 @@ pub(crate) static COLLECTOR: Collector = Collector {
     ladder: &[
         Rung {
             name: "tp_btf",
-            hooks: &[STATE, RETRANSMIT, SYNACK, SEND, Hook::tp_btf("tfo_sock_recv", "sock_recv_length"), CALLS],
+            hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND, Hook::tp_btf("tfo_sock_recv", "sock_recv_length"), CALLS],
         },
         // Before 6.3 there are no such tracepoints, before 6.5 there is a way past sendmsg.
-        Rung { name: "fexit", hooks: &[STATE, RETRANSMIT, SYNACK, SEND4, SEND6, SEND_PAGE, RECEIVE4, RECEIVE6, CALLS] },
-        Rung { name: "fexit", hooks: &[STATE, RETRANSMIT, SYNACK, SEND4, SEND6, RECEIVE4, RECEIVE6, CALLS] },
+        Rung {
+            name: "fexit",
+            hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND4, SEND6, SEND_PAGE, RECEIVE4, RECEIVE6, CALLS],
+        },
+        Rung { name: "fexit", hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND4, SEND6, RECEIVE4, RECEIVE6, CALLS] },
         Rung {
             name: "sys_exit",
-            hooks: &[STATE, RETRANSMIT, SYNACK, CALLS, Hook::tp_btf("tfo_sock_call", "sys_exit")],
+            hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, CALLS, Hook::tp_btf("tfo_sock_call", "sys_exit")],
         },
     ],
     reader: |_| Box::new(|| Box::new(Streams::new(Network))),
 };
 
 const STATE: Hook = Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state");
+const AGAIN: Hook = Hook::tp_btf("tfo_tcp_again", "inet_sock_set_state");
 const RETRANSMIT: Hook = Hook::tp_btf("tfo_tcp_retrans", "tcp_retransmit_skb");
 const SYNACK: Hook = Hook::tp_btf("tfo_tcp_synack", "tcp_retransmit_synack");
 const SEND: Hook = Hook::tp_btf("tfo_sock_send", "sock_send_length");

@@ -79,7 +79,8 @@ impl<F: Figures> Reader for Streams<F> {
             let mut owner = Owner { process: None, overflow: slot == OVERFLOW_SLOT, start: started };
             if slot < UNATTRIBUTED_SLOT {
                 let Some(entry) = processes.present(kernel, slot, generation) else { return };
-                if entry.delivered & reader != 0 {
+                // Sockets outlive their process, and go on counting for it.
+                if entry.delivered & reader != 0 && stream.ledger.last().1 == total {
                     return;
                 }
                 (total, interval) = stream.ledger.advance(entry.epoch, total);

@@ -31,6 +31,7 @@ pub(crate) static COLLECTOR: Collector = Collector {
         name: "tp_btf",
         hooks: &[
             Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state"),
+            Hook::tp_btf("tfo_tcp_again", "inet_sock_set_state"),
             // Who accepts a connection is seen where the call returns.
             Hook::tp_btf("tfo_sys_exit", "sys_exit"),
         ],

@@ -21,7 +21,7 @@ pub(super) fn read(
     (started, time): (UnixNanos, UnixNanos),
 ) -> Vec<Metric> {
     let point = |own, start, bits| Point { attributes: Arc::new(Attributes::new(own)), start, time, bits };
-    let recursion: u64 = kernel.attached().iter().map(Attached::recursion_misses).sum();
+    let recursion = recursion(kernel.attached());
     let losses = LOSS_REASONS
         .iter()
         .enumerate()
@@ -81,6 +81,14 @@ impl ProgramSpent {
         self.nanoseconds = self.nanoseconds.saturating_add(new.saturating_mul(mean));
         self.events = runs.events;
     }
+}
+
+/// Runs that the kernel left out. Of the two programs for TCP states each counts what the other was left out of.
+fn recursion(attached: &[Attached]) -> u64 {
+    let pair = ["tfo_tcp_state", "tfo_tcp_again"];
+    let (paired, others): (Vec<_>, Vec<_>) = attached.iter().partition(|program| pair.contains(&program.program));
+    let both = paired.into_iter().map(Attached::recursion_misses).min().unwrap_or(0);
+    both.saturating_add(others.into_iter().map(Attached::recursion_misses).sum())
 }
 
 /// The sum over all CPUs of the word at `offset` of their records.
