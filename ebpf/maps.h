@@ -9,7 +9,6 @@
 
 /* Settings, constant once loaded. Each collector has one of its own, in its file. */
 const volatile __u32 stripe_count = 1;  /* entries of a page in tfo_counters; a power of two */
-const volatile __u32 cpu_count = 1;     /* possible CPUs */
 const volatile __u32 free_mask = 0;     /* entries of tfo_free - 1 */
 const volatile bool filtering = false;  /* the agent gives verdicts on processes */
 const volatile __u32 sample_rate = 100; /* of 100 events so many have their latency measured */

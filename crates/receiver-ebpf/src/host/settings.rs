@@ -9,7 +9,6 @@ use crate::kernel::Setting;
 /// All settings by their names in the object.
 pub(super) fn of(config: &HostConfig, readings: &[Reading], judges: &Judges) -> Vec<(&'static str, Setting)> {
     let mut settings = vec![
-        ("cpu_count", Setting::U32(config.sizing.cpus)),
         ("filtering", Setting::Flag(judges.filter_in_kernel())),
         ("sample_rate", Setting::U32(config.sample_rate)),
     ];

@@ -16,7 +16,6 @@ pub(crate) struct Hook {
 
 /// Kinds of attachment, each with the name of its place in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "kernels before 6.3 need it")]
 pub(crate) enum At {
     /// A tracepoint, with typed arguments.
     TpBtf(&'static str),
