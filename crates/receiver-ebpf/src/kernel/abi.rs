@@ -51,11 +51,10 @@ pub(crate) const LOSS_REASONS: [&str; 8] = [
 ];
 
 /// Names of `enum program`, by index.
-pub(crate) const PROGRAMS: [&str; 9] = [
+pub(crate) const PROGRAMS: [&str; 8] = [
     "tfo_switch",
     "tfo_sys_enter",
     "tfo_sys_exit",
-    "tfo_fault_user",
     "tfo_fault_kern",
     "tfo_sock_send",
     "tfo_sock_recv",
@@ -120,15 +119,13 @@ entries! {
         entered: u64,
         syscall: i32,
         stripe: u32,
-        minor: u32,
-        major: u32,
         fault: u32,
         sampling: u32,
         counted: [u64; 8],
         loss: [u64; LOSS_REASONS.len()],
         programs: [ProgramLedger; PROGRAM_LEDGERS],
         listener: u64,
-        pad: [u64; 6],
+        pad: [u64; 7],
     }
 
     /// What all CPUs share, see `struct control`.
@@ -185,6 +182,8 @@ entries! {
         runtime: u64,
         run_delay: u64,
         migrations: u64,
+        minor: u64,
+        major: u64,
     }
 }
 

@@ -14,7 +14,7 @@ use super::abi::Control;
 use super::hooks::{Hook, Rung};
 use super::load::Kernel;
 use super::pin::ProgramSet;
-use super::requirements::LoadError;
+use super::requirements::{self, LoadError};
 use super::system;
 
 /// What every collector stands on: who runs where, who is born, what it is called.
@@ -59,7 +59,7 @@ impl Kernel {
     /// # Errors
     /// Where the base itself cannot be attached.
     pub(crate) fn attach(&mut self, collectors: &[&'static [Rung]]) -> Result<Vec<Outcome>, LoadError> {
-        let btf = Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))?;
+        let btf = requirements::kernel_btf()?;
         for (iterator, target) in ITERATORS {
             match self.iterator(iterator)?.load(target, &btf) {
                 Err(error) if iterator == ADOPT => return Err(LoadError::program(iterator, &error)),

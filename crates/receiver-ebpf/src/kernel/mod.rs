@@ -7,6 +7,7 @@
 
 mod abi;
 mod attach;
+mod casts;
 mod grow;
 mod hash;
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub(crate) struct Tier {
     /// Its name in logs, in metrics and in `tiers`.
     pub(crate) name: &'static str,
     pub(super) object: &'static [u8],
+    /// Whether it reads through casts, where the kernel has them.
+    pub(super) casts: bool,
     /// Maps of its own, beside those that every tier has.
     pub(super) maps: &'static [&'static str],
     /// Maps that grow with the processes that there may be: entries for each.
@@ -27,6 +29,7 @@ pub(crate) static TIERS: [Tier; 2] = [
     Tier {
         name: "task_storage",
         object: aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/task_storage.bpf.o")),
+        casts: true,
         maps: &[],
         entries: &[],
         first: &[],
@@ -35,6 +38,7 @@ pub(crate) static TIERS: [Tier; 2] = [
     Tier {
         name: "hash",
         object: aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/hash.bpf.o")),
+        casts: false,
         maps: &["tfo_locks"],
         entries: &[("tfo_tasks", 2), ("tfo_sockets", 1)],
         // No entry may outlive its address: these come before what makes entries.
