@@ -6,6 +6,8 @@ pub(crate) const PAGE_SLOTS: u32 = 1024;
 pub(crate) const PAGE_BUCKETS: u32 = 4096;
 pub(crate) const BUCKET_WAYS: u32 = 8;
 pub(crate) const PAGE_CELLS: u32 = PAGE_BUCKETS * BUCKET_WAYS;
+pub(crate) const SOCKET_BUCKETS: u32 = 1024;
+pub(crate) const MOST_SOCKET_PAGES: u32 = 16;
 
 pub(crate) const IDENTITY_SLOT_SHIFT: u32 = 20;
 pub(crate) const IDENTITY_GENERATION_SHIFT: u32 = 40;
@@ -124,8 +126,11 @@ entries! {
         counted: [u64; 8],
         loss: [u64; LOSS_REASONS.len()],
         programs: [ProgramLedger; PROGRAM_LEDGERS],
-        listener: u64,
-        pad: [u64; 7],
+        moved: u64,
+        transition: u32,
+        unused: u32,
+        sockets: [u64; PROGRAM_LEDGERS],
+        pad: [u64; 2],
     }
 
     /// What all CPUs share, see `struct control`.
@@ -137,6 +142,8 @@ entries! {
         generation: u64,
         thrifty: u64,
         connections: [u64; 16],
+        sockets: u64,
+        socket_pages: u64,
         retired: [u64; 8],
     }
 
@@ -222,6 +229,9 @@ pub(crate) const DIRECTORY_BYTES: usize = DIRECTORY_BUCKETS + PAGE_BUCKETS as us
 /// Where the cells of a counter page begin, and its size.
 pub(crate) const COUNTER_CELLS: usize = PAGE_SLOTS as usize * size_of::<SlotCounters>();
 pub(crate) const COUNTER_BYTES: usize = COUNTER_CELLS + PAGE_CELLS as usize * size_of::<Cell>();
+/// Sockets of a page of their table, and its size.
+pub(crate) const PAGE_SOCKETS: u64 = SOCKET_BUCKETS as u64 * BUCKET_WAYS as u64;
+pub(crate) const SOCKET_BYTES: usize = SOCKET_BUCKETS as usize * BUCKET_WAYS as usize * (8 + 32);
 /// Where the cells of an overflow page begin, and its size.
 pub(crate) const OVERFLOW_CELLS: usize = size_of::<SlotCounters>();
 pub(crate) const OVERFLOW_BYTES: usize = OVERFLOW_CELLS + PLAIN_INDICES as usize * size_of::<Cell>();
@@ -304,6 +314,9 @@ mod tests {
             ("PAGE_SLOTS", u64::from(PAGE_SLOTS)),
             ("PAGE_BUCKETS", u64::from(PAGE_BUCKETS)),
             ("PAGE_CELLS", u64::from(PAGE_CELLS)),
+            ("SOCKET_BUCKETS", u64::from(SOCKET_BUCKETS)),
+            ("MOST_SOCKET_PAGES", u64::from(MOST_SOCKET_PAGES)),
+            ("sizeof(struct socket_page)", SOCKET_BYTES as u64),
             ("BUCKET_WAYS", u64::from(BUCKET_WAYS)),
             ("IDENTITY_SLOT_SHIFT", u64::from(IDENTITY_SLOT_SHIFT)),
             ("IDENTITY_GENERATION_SHIFT", u64::from(IDENTITY_GENERATION_SHIFT)),

@@ -2,7 +2,7 @@
 
 use aya::Btf;
 use aya::programs::links::FdLink;
-use aya::programs::{BtfTracePoint, FEntry, FExit, Program, ProgramError};
+use aya::programs::{BtfTracePoint, FExit, Program, ProgramError};
 
 use super::requirements::LoadError;
 
@@ -19,8 +19,6 @@ pub(crate) struct Hook {
 pub(crate) enum At {
     /// A tracepoint, with typed arguments.
     TpBtf(&'static str),
-    /// The entry of a kernel function, with typed arguments.
-    Fentry(&'static str),
     /// The return of a kernel function, with typed arguments.
     Fexit(&'static str),
 }
@@ -39,7 +37,6 @@ impl At {
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::TpBtf(_) => "tp_btf",
-            Self::Fentry(_) => "fentry",
             Self::Fexit(_) => "fexit",
         }
     }
@@ -50,10 +47,6 @@ impl Hook {
         Self { program, at: At::TpBtf(tracepoint) }
     }
 
-    pub(crate) const fn fentry(program: &'static str, function: &'static str) -> Self {
-        Self { program, at: At::Fentry(function) }
-    }
-
     pub(crate) const fn fexit(program: &'static str, function: &'static str) -> Self {
         Self { program, at: At::Fexit(function) }
     }
@@ -62,7 +55,6 @@ impl Hook {
     pub(super) fn load(self, program: &mut Program, btf: &Btf) -> Result<(), ProgramError> {
         match self.at {
             At::TpBtf(name) => tracepoint(program)?.load(name, btf),
-            At::Fentry(name) => fentry(program)?.load(name, btf),
             At::Fexit(name) => fexit(program)?.load(name, btf),
         }
     }
@@ -72,11 +64,6 @@ impl Hook {
         match self.at {
             At::TpBtf(_) => {
                 let program = tracepoint(program)?;
-                let link = program.attach()?;
-                Ok(program.take_link(link)?.into())
-            }
-            At::Fentry(_) => {
-                let program = fentry(program)?;
                 let link = program.attach()?;
                 Ok(program.take_link(link)?.into())
             }
@@ -92,7 +79,6 @@ impl Hook {
     pub(super) fn unload(self, program: &mut Program) {
         let _ = match self.at {
             At::TpBtf(_) => tracepoint(program).and_then(BtfTracePoint::unload),
-            At::Fentry(_) => fentry(program).and_then(FEntry::unload),
             At::Fexit(_) => fexit(program).and_then(FExit::unload),
         };
     }
@@ -103,10 +89,6 @@ impl Hook {
 }
 
 fn tracepoint(program: &mut Program) -> Result<&mut BtfTracePoint, ProgramError> {
-    program.try_into()
-}
-
-fn fentry(program: &mut Program) -> Result<&mut FEntry, ProgramError> {
     program.try_into()
 }
 

@@ -26,7 +26,7 @@ mod unpin;
 
 pub(crate) use abi::*;
 pub(crate) use attach::Attached;
-pub(crate) use grow::{overflow_bytes, page_bytes};
+pub(crate) use grow::{overflow_bytes, page_bytes, socket_page_bytes};
 pub(crate) use hooks::{Hook, Rung};
 pub(crate) use load::{Kernel, Options, Setting};
 pub(crate) use pages::{Page, sum, sum_slots};
