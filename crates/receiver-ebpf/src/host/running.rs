@@ -79,6 +79,7 @@ impl Running {
             pages: u32::try_from(sizing.pages.len()).unwrap_or(u32::MAX),
             attach_types: config.attach_types.clone(),
             tiers: config.tiers.clone(),
+            cells: sizing.mirror_cells(),
         };
         let mut clock = Clock::anchored();
         let ladders: Vec<_> = collectors.iter().map(|collector| collector.ladder).collect();
@@ -124,6 +125,9 @@ impl Running {
 
     /// What cannot wait for the next read: room for new processes, and now and then verdicts on them.
     pub(super) fn maintain(&mut self) {
+        if self.kernel.is_pressed() {
+            self.carry();
+        }
         lifecycle::grow(&mut self.kernel, &self.config.sizing);
         self.maintained += 1;
         if self.judging && self.maintained.is_multiple_of(MAINTENANCES_PER_VERDICT) {
@@ -131,9 +135,15 @@ impl Running {
         }
     }
 
+    fn carry(&mut self) {
+        let sizing = &self.config.sizing;
+        self.kernel.carry(&mut |kernel| lifecycle::grow(kernel, sizing));
+    }
+
     /// One read: the metrics of `reader` now, with the host's own where it is the first.
     pub(crate) fn read(&mut self, id: ReaderId, reader: &mut dyn Reader) -> Metrics {
-        let Some(collector) = self.readers.get(id.0) else { return Metrics::default() };
+        let Some(collector) = self.readers.get(id.0).copied() else { return Metrics::default() };
+        self.carry();
         self.processes.refresh(&self.kernel, &mut self.clock);
         let bit = bit(id.0);
         let time = self.clock.now();

@@ -1,6 +1,6 @@
 //! How large the maps are and may become: computed before loading, held under `max_map_memory`.
 
-use crate::kernel::{Control, CpuRecord, PAGE_SLOTS, overflow_bytes, page_bytes};
+use crate::kernel::{Control, CpuRecord, PAGE_SLOTS, mirror_bytes, mirror_cells, overflow_bytes, page_bytes};
 
 /// Numbers of entries, and what they come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +13,15 @@ pub(crate) struct Sizing {
     pub(crate) stripes: u32,
     /// By page: how many copies of its counters it will have.
     pub(crate) pages: Vec<u32>,
+    /// Most memory of all, in bytes.
+    limit: u64,
 }
 
 /// Beyond this many copies CPUs rarely meet; a copy of a page takes more than a MiB.
 const MOST_STRIPES: u32 = 16;
+
+/// Below this many there are too few for what any machine does; with a limit as low as that it is not held.
+const FEWEST_CELLS: u32 = 1024;
 
 /// `max_processes` beyond which a key has no bits for the slot.
 pub(crate) const MOST_PROCESSES: u32 = 1_000_000;
@@ -30,7 +35,7 @@ impl Sizing {
     pub(crate) fn new(max_processes: u32, cpus: u32, limit: u64) -> Result<Self, (Self, u64)> {
         let pages = max_processes.div_ceil(PAGE_SLOTS).max(1) as usize;
         let mut stripes = cpus.next_power_of_two().min(MOST_STRIPES);
-        let smallest = |stripes| Self { max_processes, cpus, stripes, pages: vec![1; pages] };
+        let smallest = |stripes| Self { max_processes, cpus, stripes, pages: vec![1; pages], limit };
         while smallest(stripes).most_bytes() > limit {
             if stripes == 1 {
                 let smallest = smallest(1);
@@ -52,6 +57,14 @@ impl Sizing {
     /// Entries of the ring of free slots.
     pub(crate) fn ring(&self) -> u32 {
         self.max_processes.next_power_of_two()
+    }
+
+    /// Cells of the kernel where it counts in hashes: what the hashes by process and pages with one copy leave.
+    pub(crate) fn mirror_cells(&self) -> u32 {
+        let pages = self.pages.len();
+        let single = Self { stripes: 1, pages: vec![1; pages], ..self.clone() };
+        let taken = single.most_bytes() + mirror_bytes(self.ring(), 0, self.cpus);
+        mirror_cells(u32::try_from(pages).unwrap_or(u32::MAX), self.limit.saturating_sub(taken)).max(FEWEST_CELLS)
     }
 
     /// Memory of all arrays once every page is there, in bytes.

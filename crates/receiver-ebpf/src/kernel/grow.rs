@@ -5,6 +5,7 @@ use aya::maps::MapData;
 use super::abi::{COUNTER_BYTES, DIRECTORY_BYTES};
 use super::load::{Kernel, fault};
 use super::mapped::page_size;
+use super::mirror::Mirror;
 use super::pages::{self, Page};
 use super::requirements::LoadError;
 
@@ -14,6 +15,11 @@ impl Kernel {
     /// # Errors
     /// Where the kernel refuses a map, as without CAP_BPF or memory.
     pub(crate) fn add_page(&mut self, stripes: u32) -> Result<(), LoadError> {
+        if self.mirror.is_some() {
+            let page = Page::anonymous().map_err(|error| fault("tfo_counters", format!("page: {error}")))?;
+            self.pages.push(page);
+            return Ok(());
+        }
         let number = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
         let (page, maps) = Page::make(stripes).map_err(|error| fault("tfo_counters", format!("page: {error}")))?;
         if let Some(pins) = &self.pins {
@@ -42,15 +48,16 @@ impl Kernel {
     }
 
     fn install(&mut self, number: u32, maps: &[MapData]) -> Result<(), LoadError> {
-        pages::install(&mut self.outer, number, self.stripes, maps)
+        let Some(outer) = &mut self.outer else { return Ok(()) };
+        pages::install(outer, number, self.stripes, maps)
             .map_err(|error| LoadError::of("page of", "tfo_counters", &error))
     }
 
-    /// Memory of the mapped arrays, in bytes.
+    /// Memory of the maps, and of what stands for maps that cannot be mapped, in bytes.
     pub(crate) fn map_bytes(&self) -> u64 {
         let pages: usize = self.pages.iter().map(|page| page_bytes(page.counters.len())).sum();
         let fixed = self.control.bytes() + self.free.bytes() + self.cpus.bytes() + overflow_bytes(self.overflow.len());
-        (pages + fixed) as u64
+        (pages + fixed) as u64 + self.mirror.as_ref().map_or(0, Mirror::bytes)
     }
 }
 
