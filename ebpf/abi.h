@@ -115,12 +115,13 @@ enum program {
 	PROGRAM_SWITCH = 0,
 	PROGRAM_SYS_ENTER = 1,
 	PROGRAM_SYS_EXIT = 2,
-	PROGRAM_FAULT_USER = 3,
-	PROGRAM_FAULT_KERNEL = 4,
-	PROGRAM_SOCK_SEND = 5,
-	PROGRAM_SOCK_RECV = 6,
-	PROGRAM_TCP_STATE = 7,
-	PROGRAM_TCP_RETRANSMIT = 8,
+	PROGRAM_FAULT_KERNEL = 3,
+	PROGRAM_SOCK_SEND = 4,
+	PROGRAM_SOCK_RECV = 5,
+	PROGRAM_TCP_STATE = 6,
+	PROGRAM_TCP_RETRANSMIT = 7,
+	PROGRAM_FAULT_MINOR = 8,
+	PROGRAM_FAULT_MAJOR = 9,
 	PROGRAMS = 12,
 };
 
@@ -141,15 +142,13 @@ struct cpu_record {
 	__u64 entered;  /* CLOCK_MONOTONIC ns of the pending syscall's entry; 0 = not measured */
 	__s32 syscall;  /* pending call, or one of the states in maps.h */
 	__u32 stripe;   /* of this CPU; written by the agent */
-	__u32 minor;    /* page faults of the running task that are counted already */
-	__u32 major;
-	__u32 fault;    /* mode of the running task's last fault, which is not counted yet */
+	__u32 fault;    /* of the running task: one of the states in collectors/memory.h */
 	__u32 sampling; /* sum of sample_rate since the last event that was measured */
 	__u64 counted[8]; /* events that were counted, by collector: the self-check */
 	__u64 loss[LOSS_REASONS];
 	struct program_ledger programs[PROGRAMS];
 	__u64 listener; /* that is being cloned for a new connection on this CPU; its address */
-	__u64 pad[6]; /* no two CPUs share a line */
+	__u64 pad[7]; /* no two CPUs share a line */
 };
 
 /* What all CPUs share. The kernel moves head, the agent moves tail; both only grow. */
@@ -224,4 +223,6 @@ struct running_record {
 	__u64 runtime;
 	__u64 run_delay;
 	__u64 migrations;
+	__u64 minor; /* page faults in user mode */
+	__u64 major;
 };

@@ -55,9 +55,9 @@ static __always_inline __s32 call_in_registers(void *registers, struct task_stru
 	long number = -1;
 
 	if (bpf_core_field_exists(x86_64->orig_ax))
-		number = (int)BPF_CORE_READ(x86_64, orig_ax);
+		number = (int)x86_64->orig_ax;
 	else if (bpf_core_field_exists(arm64->syscallno))
-		number = BPF_CORE_READ(arm64, syscallno);
+		number = arm64->syscallno;
 	return call_of(number, task);
 }
 
@@ -67,9 +67,9 @@ static __always_inline __u64 first_argument(void *registers, __s32 call)
 	struct pt_regs___arm64 *arm64 = registers;
 
 	if (bpf_core_field_exists(x86_64->di))
-		return call < SYSCALL_NUMBERS ? BPF_CORE_READ(x86_64, di) : BPF_CORE_READ(x86_64, bx);
+		return call < SYSCALL_NUMBERS ? x86_64->di : x86_64->bx;
 	if (bpf_core_field_exists(arm64->orig_x0))
-		return BPF_CORE_READ(arm64, orig_x0);
+		return arm64->orig_x0;
 	return -1;
 }
 

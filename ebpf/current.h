@@ -112,8 +112,6 @@ static __always_inline void load_current(struct cpu_record *current, struct task
 	current->identity = state->identity;
 	current->entered = state->entered;
 	current->syscall = state->syscall;
-	current->minor = state->minor;
-	current->major = state->major;
 	current->fault = state->fault;
 }
 
@@ -138,8 +136,6 @@ static __noinline int find_current(struct cpu_record *current)
 	/* Nobody knows the process yet, the event counts all the same. */
 	current->identity = OVERFLOW_IDENTITY;
 	current->syscall = NO_SYSCALL;
-	current->minor = READ(task, min_flt);
-	current->major = READ(task, maj_flt);
 	return 0;
 }
 

@@ -74,6 +74,10 @@ typedef struct {
 
 struct mm_struct;
 
+struct list_head {
+	struct list_head *next;
+} CORE;
+
 struct signal_struct {
 	atomic_t live; /* threads that have not begun to exit */
 	struct mm_struct *oom_mm; /* set where the OOM killer chose the process */

@@ -53,15 +53,11 @@ static __always_inline void switch_out(struct cpu_record *current, struct task_s
 		adopt(task, state);
 	} else if (current->identity) {
 		/* The record was filled for this task: by the last switch, or by one of its hooks. */
-		if (collect_memory) {
-			settle_faults(current, task, state->identity);
-			state->minor = current->minor;
-			state->major = current->major;
-			state->fault = current->fault;
-		}
 		state->syscall = current->syscall;
 		state->entered = current->entered;
 	}
+	if (collect_memory && state->identity)
+		faults_switched_out(current, task, state);
 	if (collect_scheduler && state->identity)
 		scheduled_out(current, task, state);
 	if (is_dead(task))
@@ -142,7 +138,7 @@ int BPF_PROG(tfo_sys_enter, void *registers, long number)
 	__u32 file = FILE_UNKNOWN;
 
 	if (collect_fileio && !(denied >> COLLECTOR_FILEIO & 1) && is_file_call(call)) {
-		file = file_of_call(registers, task, call);
+		file = file_of_call(registers, call);
 		wanted = true;
 	}
 	begin_call(current, call, file, wanted);
@@ -158,6 +154,8 @@ int BPF_PROG(tfo_sys_exit, void *registers, long result)
 	if (!current || !is_our_turn())
 		return 0;
 	struct run run = begin_run(current, PROGRAM_SYS_EXIT);
+	if (collect_memory && current->fault == FAULT_IN_CALL)
+		faults_of_call_end();
 	__u64 identity = current->identity;
 	__u32 denied = denials(identity);
 	struct ended_call ended = { .call = -1 };
@@ -180,29 +178,18 @@ int BPF_PROG(tfo_sys_exit, void *registers, long result)
 	return 0;
 }
 
-static __always_inline int fault(enum program program, __u32 mode)
+SEC("tp_btf/page_fault_kernel")
+int tfo_fault_kern(void *context)
 {
 	struct cpu_record *current = current_task();
 
 	if (!current || !is_our_turn())
 		return 0;
-	struct run run = begin_run(current, program);
+	struct run run = begin_run(current, PROGRAM_FAULT_KERNEL);
 
-	faulted(current, mode);
+	kernel_faults(current);
 	end_run(&run);
 	return 0;
-}
-
-SEC("tp_btf/page_fault_user")
-int tfo_fault_user(void *context)
-{
-	return fault(PROGRAM_FAULT_USER, FAULT_USER);
-}
-
-SEC("tp_btf/page_fault_kernel")
-int tfo_fault_kern(void *context)
-{
-	return fault(PROGRAM_FAULT_KERNEL, FAULT_KERNEL);
 }
 
 static __always_inline int transfer(enum program program, struct sock *sk, int result, int flags, bool receive)
@@ -443,6 +430,8 @@ int tfo_running(struct bpf_iter__task *context)
 		.runtime = task->se.sum_exec_runtime - runtime,
 		.migrations = (__u16)((__u16)task->se.nr_migrations - migrations),
 	};
+	if (collect_memory)
+		running_faults(task, state, &record.minor, &record.major);
 	if (bpf_core_field_exists(task->sched_info.run_delay))
 		record.run_delay = task->sched_info.run_delay - run_delay;
 	bpf_seq_write(context->meta->seq, &record, sizeof(record));

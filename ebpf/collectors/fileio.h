@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "../calls.h"
+#include "../descriptors.h"
 
 /* Off: the verifier cuts all of it out. */
 const volatile bool collect_fileio = true;
@@ -17,57 +17,17 @@ const volatile bool fileio_histograms = false;
 /* By call: 0, or 1 + the operation. Filled by the agent from its tables of names. */
 const volatile __u8 file_operations[2 * SYSCALL_NUMBERS] = {};
 
-static __always_inline enum file_type type_of_mode(__u32 mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return FILE_REGULAR;
-	case S_IFDIR:
-		return FILE_DIRECTORY;
-	case S_IFCHR:
-		return FILE_CHARACTER_DEVICE;
-	case S_IFBLK:
-		return FILE_BLOCK_DEVICE;
-	case S_IFIFO:
-		return FILE_PIPE;
-	case S_IFSOCK:
-		return FILE_SOCKET;
-	}
-	return FILE_OTHER;
-}
-
-/* The open file behind a descriptor of the running task; NULL where there is none. */
-static __always_inline struct file *file_of(struct task_struct *task, __u32 descriptor)
-{
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files;
-	struct file *file = NULL;
-
-	if (!table || descriptor >= BPF_CORE_READ(table, max_fds))
-		return NULL;
-	files = BPF_CORE_READ(table, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
-	return file;
-}
-
-static __always_inline __u32 file_type(struct task_struct *task, __u32 descriptor)
-{
-	struct file *file = file_of(task, descriptor);
-
-	return file ? type_of_mode(BPF_CORE_READ(file, f_inode, i_mode)) : FILE_UNKNOWN;
-}
-
 static __always_inline bool is_file_call(__s32 call)
 {
 	return file_operations[call & (2 * SYSCALL_NUMBERS - 1)];
 }
 
 /* What begin_call is to note of a file call: the type of its file. */
-static __always_inline __u32 file_of_call(void *registers, struct task_struct *task, __s32 call)
+static __always_inline __u32 file_of_call(void *registers, __s32 call)
 {
 	if (file_operations[call & (2 * SYSCALL_NUMBERS - 1)] == 1 + FILE_OPEN)
 		return FILE_UNKNOWN;
-	return file_type(task, first_argument(registers, call));
+	return file_type(first_argument(registers, call));
 }
 
 static __always_inline void file_call_ended(struct cpu_record *current, __u64 identity, struct ended_call *ended, long result)
@@ -80,7 +40,7 @@ static __always_inline void file_call_ended(struct cpu_record *current, __u64 id
 		return;
 	operation -= 1;
 	if (operation == FILE_OPEN && result >= 0)
-		type = file_type(running_task(), result);
+		type = file_type(result);
 	__u32 index = INDEX_FILE | operation << 3 | type;
 	struct cell *cell = cell_of(identity, index, current->stripe);
 

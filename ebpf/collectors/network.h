@@ -111,7 +111,7 @@ static __always_inline void spliced(struct cpu_record *current, __u32 descriptor
 		return;
 	struct transfer transfer = {
 		.protocol = IPPROTO_TCP,
-		.ipv6 = is_ipv6(sk, BPF_CORE_READ(sk, __sk_common.skc_family)),
+		.ipv6 = is_ipv6(sk, READ_AT(sk, sock, __sk_common.skc_family)),
 		.receive = true,
 		.pieces = 1,
 		.bytes = bytes,

@@ -33,14 +33,14 @@ static __always_inline __u64 argument(void *registers, __u32 number)
 
 	if (bpf_core_field_exists(x86_64->orig_ax)) {
 		if (number == 2)
-			return BPF_CORE_READ(x86_64, si);
-		return number == 3 ? BPF_CORE_READ(x86_64, dx) : BPF_CORE_READ(x86_64, r10);
+			return x86_64->si;
+		return number == 3 ? x86_64->dx : x86_64->r10;
 	}
 	if (!bpf_core_field_exists(arm64->syscallno))
 		return 0;
 	if (number == 2)
-		return BPF_CORE_READ(arm64, regs[1]);
-	return number == 3 ? BPF_CORE_READ(arm64, regs[2]) : BPF_CORE_READ(arm64, regs[3]);
+		return arm64->regs[1];
+	return number == 3 ? arm64->regs[2] : arm64->regs[3];
 }
 
 /* What the call that returns here is for the network. */
@@ -91,23 +91,18 @@ __noinline __u64 bytes_of_messages(__u64 vector, __u64 messages)
 
 static __noinline int socket_call_ended(struct cpu_record *current, struct network_call *call, long result)
 {
-	struct file *file = file_of(running_task(), call->descriptor);
+	struct sock *sk = current ? internet_socket_of(call->descriptor) : NULL;
 
-	if (!current || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+	if (!sk)
 		return 0;
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	struct sock *sk = BPF_CORE_READ(socket, sk);
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	struct transfer transfer = {
-		.protocol = BPF_CORE_READ(sk, sk_protocol),
-		.ipv6 = is_ipv6(sk, family),
+		.protocol = READ_AT(sk, sock, sk_protocol),
+		.ipv6 = is_ipv6(sk, READ_AT(sk, sock, __sk_common.skc_family)),
 		.receive = call->direction == CALL_RECEIVES,
 		.pieces = call->messages ? result : 1,
 		.bytes = call->messages ? bytes_of_messages(call->vector, result) : result,
 	};
 
-	if (family != AF_INET && family != AF_INET6)
-		return 0;
 	if (count_transfer(current, &transfer) && SOCKETS_BY_ADDRESS && transfer.protocol == IPPROTO_TCP)
 		observe_round_trip(current, current->identity, sk);
 	return 0;

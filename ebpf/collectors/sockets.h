@@ -71,20 +71,26 @@ static __always_inline __u64 owner_of(struct socket_state *state)
 	return state && state->identity ? still(state->identity) : UNATTRIBUTED_IDENTITY;
 }
 
-/* The TCP socket behind a descriptor, to be read with BPF_CORE_READ; NULL where it is none. */
+/* The socket of the internet behind a descriptor, to be read with READ_AT; NULL where there is none. */
+static __always_inline struct sock *internet_socket_of(__u32 descriptor)
+{
+	struct file *file = file_of(descriptor);
+
+	if (!file || (mode_of(file) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	struct socket *socket = READ_AT(file, file, private_data);
+	struct sock *sk = READ_AT(socket, socket, sk);
+	__u16 family = READ_AT(sk, sock, __sk_common.skc_family);
+
+	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+}
+
+/* The same, where it is one of TCP. */
 static __always_inline struct sock *tcp_socket_of(__u32 descriptor)
 {
-	struct file *file = file_of(running_task(), descriptor);
+	struct sock *sk = internet_socket_of(descriptor);
 
-	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	struct sock *sk = BPF_CORE_READ(socket, sk);
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-
-	if ((family != AF_INET && family != AF_INET6) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return NULL;
-	return sk;
+	return sk && READ_AT(sk, sock, sk_protocol) == IPPROTO_TCP ? sk : NULL;
 }
 
 /* An accept has returned a descriptor. */

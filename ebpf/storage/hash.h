@@ -26,6 +26,7 @@ ADDRESSED_HASH(tfo_sockets, 1, struct socket_state); /* as many as the agent say
 ADDRESSED_HASH(tfo_locks, 4096, __u32);
 
 #define READ(pointer, field) BPF_CORE_READ((pointer), field)
+#define READ_AT(address, structure, field) BPF_CORE_READ((struct structure *)(address), field)
 
 /* To put a key into a hash that must not be there yet is the one thing that only one of many can do. */
 static __always_inline bool lock(__u64 key)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "../loss.h"
+#include "../casts.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -25,6 +26,11 @@ struct {
 
 /* A field of a struct of the kernel, however deep. */
 #define READ(pointer, field) ((pointer)->field)
+
+/* A field of the `structure` at an address that is a mere number. */
+#define READ_AT(address, structure, field)                                         \
+	(CAN_CAST ? CAST(address, structure)->field                               \
+		  : BPF_CORE_READ((struct structure *)(address), field))
 
 /* Changes the word from one value to the other; false where it was another, or where somebody else
  * changed it just then. The lock is a number that only those have in common who change the word. */

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use component::{ReceiverFactory, Stability};
 use pdata::{Attribute, AttributeValue, Attributes, Metric, Metrics, OwnAttributes, Point};
 
-use super::slots::{Numbers, SlotStreams};
+use super::slots::{Numbers, SlotStreams, add_running};
 use super::streams::{Figures, Streams, only};
 use super::{Collector, Reader};
 use crate::catalog::{self, FAULT_MODE, FAULT_TYPE, Shared};
@@ -32,9 +32,8 @@ pub(crate) static COLLECTOR: Collector = Collector {
     histograms: None,
     ladder: Ladder {
         btf: &[
-            Rung { name: "tp_btf", hooks: &[FAULT, Hook::tp_btf("tfo_fault_kern", "page_fault_kernel")] },
-            // arm64 has no such tracepoints: faults are counted where a thread leaves its CPU, and their mode is not
-            // known.
+            Rung { name: "tp_btf", hooks: &[KERNEL_FAULT] },
+            // arm64 has no such tracepoint: the mode of a fault is not known.
             Rung { name: "sched_switch", hooks: &[] },
         ],
         tracepoint: &[Rung {
@@ -51,7 +50,7 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
 };
 
-const FAULT: Hook = Hook::tp_btf("tfo_fault_user", "page_fault_user");
+const KERNEL_FAULT: Hook = Hook::tp_btf("tfo_fault_kern", "page_fault_kernel");
 const EVENT: Hook = Hook::every("tfo_fault_minor", SoftwareEvent::PageFaultsMin);
 
 impl Totals for MemoryCounters {
@@ -70,7 +69,7 @@ struct Memory {
 /// In the order of the fields of `struct memory_counters`.
 const KINDS: [[&str; 2]; 4] = [["minor", "user"], ["minor", "kernel"], ["major", "user"], ["major", "kernel"]];
 
-/// Where no hook tells modes all faults stand with those of the kernel, and carry none.
+/// Where no hook tells modes all faults stand with those of user mode, and carry none.
 fn attributes([fault, mode]: [&'static str; 2], modes: bool) -> Vec<Attribute> {
     let mode = modes.then_some((FAULT_MODE, AttributeValue::Static(mode)));
     std::iter::once((FAULT_TYPE, AttributeValue::Static(fault))).chain(mode).collect()
@@ -79,7 +78,11 @@ fn attributes([fault, mode]: [&'static str; 2], modes: bool) -> Vec<Attribute> {
 impl Reader for Memory {
     fn read(&mut self, source: &mut Source<'_>) -> Metrics {
         let mut metrics = self.kills.read(source);
-        let totals = SlotStreams::totals(source, |page, slot| source.kernel.pages[page].slot(slot).memory);
+        let mut totals = SlotStreams::totals(source, |page, slot| source.kernel.pages[page].slot(slot).memory);
+        add_running(source, &mut totals, |total, record| {
+            total.minor_user = total.minor_user.saturating_add(record.minor);
+            total.major_user = total.major_user.saturating_add(record.major);
+        });
         let overflow = sum_slots(&source.kernel.overflow, 0).memory;
         let mut points = Vec::new();
         let time = source.time;
@@ -91,12 +94,12 @@ impl Reader for Memory {
                 }
             }
         };
-        let modes = source.kernel.has(FAULT.program) || source.kernel.has(EVENT.program);
+        let modes = source.kernel.has(KERNEL_FAULT.program) || source.kernel.has(EVENT.program);
         let kinds = &*self.kinds.get_or_insert_with(|| KINDS.map(|kind| OwnAttributes::new(attributes(kind, modes))));
         let make = |process: &Arc<_>| {
             kinds.iter().map(|own| Arc::new(Attributes::of_process(Arc::clone(process), own.clone()))).collect()
         };
-        self.faults.for_each(source, &totals, make, |total, _| *total, &mut push);
+        self.faults.for_each(source, &totals, make, |total, last| total.zip(last, u64::max), &mut push);
         if overflow != MemoryCounters::default() {
             let mark = || (Attributes::OVERFLOW, AttributeValue::Bool(true));
             let sets = KINDS.map(|kind| {

@@ -8,12 +8,12 @@ use pdata::{
     AttributeValue, Attributes, ExponentialHistogram, HistogramPoint, Metric, Metrics, OwnAttributes, Point, UnixNanos,
 };
 
-use super::slots::{Numbers, SlotStreams, Total};
+use super::slots::{Numbers, SlotStreams, add_running};
 use super::streams::{assemble, only};
 use super::{Collector, Reader};
 use crate::catalog::{self, CONTEXT_SWITCH_TYPE};
 use crate::extension::EXTENSION;
-use crate::host::{Cells, Detail, Source, Totals, owner};
+use crate::host::{Cells, Detail, Source, Totals};
 use crate::kernel::{Cell, Hook, INDEX_RUNQUEUE, Ladder, Rung, SchedulerCounters, sum_slots};
 use crate::receiver::configure;
 
@@ -66,11 +66,13 @@ struct Scheduler {
 
 impl Reader for Scheduler {
     fn read(&mut self, source: &mut Source<'_>) -> Metrics {
-        // Counters before the running tasks: one that leaves its CPU in between is counted short, for
-        // this read only; the other way round it would be counted twice.
         let mut totals = SlotStreams::totals(source, |page, slot| source.kernel.pages[page].slot(slot).scheduler);
         let overflow = sum_slots(&source.kernel.overflow, 0).scheduler;
-        add_running(source, &mut totals);
+        add_running(source, &mut totals, |total, record| {
+            total.runtime = total.runtime.saturating_add(record.runtime);
+            total.run_delay = total.run_delay.saturating_add(record.run_delay);
+            total.migrations = total.migrations.saturating_add(record.migrations);
+        });
         let waits = self.waits(source);
         let mut points = Points { metrics: empty_metrics(), waits: Vec::new(), time: source.time };
         let kinds = &self.kinds;
@@ -138,27 +140,6 @@ fn overflow_sets() -> Vec<Arc<Attributes>> {
         Arc::new(Attributes::new(std::iter::once(overflow).chain(kind.map(switch_type)).collect()))
     };
     KINDS.map(set).to_vec()
-}
-
-/// Adds what tasks that are on a CPU have gathered since their last switch.
-fn add_running(source: &mut Source<'_>, totals: &mut [Total<SchedulerCounters>]) {
-    let running = match source.kernel.running() {
-        Ok(running) => running,
-        Err(error) => {
-            tracing::debug!(%error, "ebpf: running tasks not read, their present slice comes later");
-            return;
-        }
-    };
-    for record in running {
-        let (slot, generation) = owner(record.identity);
-        let total = totals.binary_search_by_key(&(slot, generation), |total| (total.slot, total.generation));
-        if let Ok(position) = total {
-            let total = &mut totals[position].counters;
-            total.runtime = total.runtime.saturating_add(record.runtime);
-            total.run_delay = total.run_delay.saturating_add(record.run_delay);
-            total.migrations = total.migrations.saturating_add(record.migrations);
-        }
-    }
 }
 
 /// The points of one read.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use pdata::{Attributes, Process, UnixNanos};
 
-use crate::host::{Ledger, Source, Totals};
+use crate::host::{Ledger, Source, Totals, owner};
+use crate::kernel::RunningRecord;
 
 /// What one process has gathered.
 pub(crate) struct Total<T> {
@@ -41,6 +42,24 @@ pub(crate) struct Numbers<'a, T> {
     pub(crate) total: T,
     /// Since the last read.
     pub(crate) interval: T,
+}
+
+/// Adds what tasks that are on a CPU have gathered since their last switch. To be called after the totals were read:
+/// then a task that leaves its CPU in between is counted short, for this read only, and never twice.
+pub(crate) fn add_running<T>(source: &mut Source<'_>, totals: &mut [Total<T>], add: impl Fn(&mut T, &RunningRecord)) {
+    let running = match source.kernel.running() {
+        Ok(running) => running,
+        Err(error) => {
+            tracing::debug!(%error, "ebpf: running tasks not read, their present slice comes later");
+            return;
+        }
+    };
+    for record in running {
+        let owner = owner(record.identity);
+        if let Ok(position) = totals.binary_search_by_key(&owner, |total| (total.slot, total.generation)) {
+            add(&mut totals[position].counters, &record);
+        }
+    }
 }
 
 impl<T: Totals + PartialEq> SlotStreams<T> {

@@ -60,16 +60,17 @@ pub(crate) const LOSS_REASONS: [&str; 8] = [
 ];
 
 /// Names of `enum program`, by index.
-pub(crate) const PROGRAMS: [&str; 9] = [
+pub(crate) const PROGRAMS: [&str; 10] = [
     "tfo_switch",
     "tfo_sys_enter",
     "tfo_sys_exit",
-    "tfo_fault_user",
     "tfo_fault_kern",
     "tfo_sock_send",
     "tfo_sock_recv",
     "tfo_tcp_state",
     "tfo_tcp_retrans",
+    "tfo_fault_minor",
+    "tfo_fault_major",
 ];
 const PROGRAM_LEDGERS: usize = 12;
 
@@ -131,15 +132,13 @@ entries! {
         entered: u64,
         syscall: i32,
         stripe: u32,
-        minor: u32,
-        major: u32,
         fault: u32,
         sampling: u32,
         counted: [u64; 8],
         loss: [u64; LOSS_REASONS.len()],
         programs: [ProgramLedger; PROGRAM_LEDGERS],
         listener: u64,
-        pad: [u64; 6],
+        pad: [u64; 7],
     }
 
     /// What all CPUs share, see `struct control`.
@@ -231,6 +230,8 @@ entries! {
         runtime: u64,
         run_delay: u64,
         migrations: u64,
+        minor: u64,
+        major: u64,
     }
 }
 
@@ -391,7 +392,7 @@ mod tests {
             ("LOSS_REASONS", LOSS_REASONS.len() as u64),
             ("COLLECTORS", COLLECTORS as u64),
             ("PROGRAMS", PROGRAM_LEDGERS as u64),
-            ("PROGRAM_TCP_RETRANSMIT + 1", PROGRAMS.len() as u64),
+            ("PROGRAM_FAULT_MAJOR + 1", PROGRAMS.len() as u64),
         ];
         let text: String =
             constants.map(|(name, value)| format!("_Static_assert({name} == {value}, \"{name}\");\n")).concat();

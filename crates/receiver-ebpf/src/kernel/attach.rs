@@ -14,7 +14,7 @@ use super::abi::Control;
 use super::hooks::{At, Hook, Rung};
 use super::load::Kernel;
 use super::pin::ProgramSet;
-use super::requirements::LoadError;
+use super::requirements::{self, LoadError};
 use super::{events, system};
 
 /// What every collector stands on: who runs where, who is born, what it is called.
@@ -72,7 +72,7 @@ impl Kernel {
         if !self.tier.btf {
             return self.attach_tracepoints(collectors);
         }
-        let btf = Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))?;
+        let btf = requirements::kernel_btf()?;
         for (iterator, target) in ITERATORS {
             match self.iterator(iterator)?.load(target, &btf) {
                 Err(error) if iterator == ADOPT => return Err(LoadError::program(iterator, &error)),

@@ -68,5 +68,12 @@ fn record(bytes: &[u8]) -> RunningRecord {
         word.copy_from_slice(&bytes[index * 8..index * 8 + 8]);
         u64::from_ne_bytes(word)
     };
-    RunningRecord { identity: word(0), runtime: word(1), run_delay: word(2), migrations: word(3) }
+    RunningRecord {
+        identity: word(0),
+        runtime: word(1),
+        run_delay: word(2),
+        migrations: word(3),
+        minor: word(4),
+        major: word(5),
+    }
 }

@@ -9,6 +9,7 @@ use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
 use super::abi::{Control, CpuRecord, Entry};
 use super::attach::Attached;
+use super::casts::Casts;
 use super::events::Faults;
 use super::hash::Hash;
 use super::mapped::Mapped;
@@ -128,6 +129,9 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
     let hash = program_hash(options, tier);
     let (earlier, generation) = pins.as_ref().map_or((None, 1), |pins| generation(pins, hash));
     let external = options.btf_path.as_deref().map(parse_btf).transpose()?;
+    let casts = if tier.casts { Casts::of(&requirements::kernel_btf()?) } else { None };
+    let object = Casts::fill(casts.as_ref(), tier.object);
+    let types = Casts::settings(casts.as_ref());
     let mut ebpf = {
         // Parsing the kernel's BTF takes some 20 MB; the loader and its parse are gone before the next one.
         let mut loader = EbpfLoader::new();
@@ -139,6 +143,11 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
         let settings: Vec<_> = options.settings.iter().map(|(name, value)| (name, value.bytes())).collect();
         for (name, bytes) in &settings {
             loader.override_global(name, bytes.as_slice(), true);
+        }
+        if tier.casts {
+            for (name, id) in &types {
+                loader.override_global(name, id, true);
+            }
         }
         let free_mask = options.ring - 1;
         loader
@@ -158,7 +167,7 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
                 loader.map_pin_path(name, pins.map(name));
             }
         }
-        loader.load(tier.object).map_err(|error| LoadError::of("object", tier.name, &error))?
+        loader.load(&object).map_err(|error| LoadError::of("object", tier.name, &error))?
     };
     let mut maps = Maps { ebpf: &mut ebpf, descriptors: Vec::new() };
     let mut kernel = Kernel {

@@ -7,6 +7,7 @@
 
 mod abi;
 mod attach;
+mod casts;
 #[cfg(test)]
 mod elf;
 mod events;

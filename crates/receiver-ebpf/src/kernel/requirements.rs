@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use aya::Btf;
 use aya::programs::ProgramError;
 
 use super::privileges;
@@ -61,6 +62,14 @@ pub(crate) enum LoadError {
         /// Causes, outermost first.
         reason: String,
     },
+}
+
+/// The running kernel's own description of its types: some 20 MB, to be dropped soon.
+///
+/// # Errors
+/// Where it is not there or not readable.
+pub(super) fn kernel_btf() -> Result<Btf, LoadError> {
+    Btf::from_sys_fs().map_err(|error| LoadError::of("BTF of", "the kernel", &error))
 }
 
 /// A helper call that the loader put in place of an access it could not relocate.

@@ -14,6 +14,8 @@ pub(crate) struct Tier {
     pub(super) object: &'static [u8],
     /// Whether it stands on the kernel's BTF; if not, on tracefs.
     pub(crate) btf: bool,
+    /// Whether it reads through casts, where the kernel has them.
+    pub(super) casts: bool,
     /// Maps of its own, beside those that every tier has.
     pub(super) maps: &'static [&'static str],
     /// Maps that grow with the processes that there may be: entries for each.
@@ -31,6 +33,7 @@ pub(crate) static TIERS: [Tier; 3] = [
         name: "task_storage",
         object: aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/task_storage.bpf.o")),
         btf: true,
+        casts: true,
         maps: &[],
         entries: &[],
         first: &[],
@@ -40,6 +43,7 @@ pub(crate) static TIERS: [Tier; 3] = [
         name: "hash",
         object: aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/hash.bpf.o")),
         btf: true,
+        casts: false,
         maps: &["tfo_locks"],
         entries: &[("tfo_tasks", 2), ("tfo_sockets", 1)],
         // No entry may outlive its address: these come before what makes entries.
@@ -53,6 +57,7 @@ pub(crate) static TIERS: [Tier; 3] = [
         name: "tracepoint",
         object: aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracepoint.bpf.o")),
         btf: false,
+        casts: false,
         maps: &[],
         entries: &[],
         first: &[],

@@ -88,7 +88,7 @@ impl Mirror {
             let place = self.known.get(&thread.life)?.place?;
             let identity = place.identity();
             let runtime = now.saturating_sub(thread.running);
-            Some(RunningRecord { identity, runtime, run_delay: 0, migrations: 0 })
+            Some(RunningRecord { identity, runtime, ..RunningRecord::default() })
         };
         threads.filter_map(record).collect()
     }
