@@ -8,24 +8,34 @@
 #include "abi.h"
 #include "settings.h"
 
-#define SIZED_MAP(name, kind, entries, key_type, value_type) \
-	struct {                                             \
-		__uint(type, kind);                          \
-		__uint(max_entries, entries);                \
-		__type(key, key_type);                       \
-		__type(value, value_type);                   \
-	} name SEC(".maps")
+/* As maps were declared before BTF: one that names the types of its key and value is refused where BTF cannot be loaded,
+ * before 4.18. */
+struct map_definition {
+	__u32 type;
+	__u32 key_size;
+	__u32 value_size;
+	__u32 max_entries;
+	__u32 map_flags;
+};
 
-SIZED_MAP(tfo_lives, BPF_MAP_TYPE_HASH, 1, __u32, __u64);                     /* the present life of each tgid */
-SIZED_MAP(tfo_processes, BPF_MAP_TYPE_HASH, 1, __u64, struct life_entry);
-SIZED_MAP(tfo_threads, BPF_MAP_TYPE_HASH, 1, __u32, struct thread_entry);     /* by pid */
-SIZED_MAP(tfo_cells, BPF_MAP_TYPE_HASH, 1, struct cell_key, struct cell);
-SIZED_MAP(tfo_sockets, BPF_MAP_TYPE_HASH, 1, __u64, struct socket_entry);
-SIZED_MAP(tfo_listeners, BPF_MAP_TYPE_HASH, 4096, __u32, __u64);              /* who listens, by port */
-SIZED_MAP(tfo_cpus, BPF_MAP_TYPE_ARRAY, 1, __u32, struct cpu_record);         /* by CPU */
-SIZED_MAP(tfo_overflow, BPF_MAP_TYPE_ARRAY, PLAIN_INDICES, __u32, struct cell);
-SIZED_MAP(tfo_calls, BPF_MAP_TYPE_ARRAY, SYSCALL_NUMBERS, __u32, __u32);      /* what calls are, by number */
-SIZED_MAP(tfo_learned, BPF_MAP_TYPE_ARRAY, 1, __u32, __u64);                  /* see scheduler.h */
+#define MAP(name, kind, entries, key, value)         \
+	struct map_definition name SEC("maps") = {   \
+		.type = BPF_MAP_TYPE_##kind,         \
+		.key_size = sizeof(key),             \
+		.value_size = sizeof(value),         \
+		.max_entries = entries,              \
+	}
+
+MAP(tfo_lives, HASH, 1, __u32, __u64); /* the present life of each tgid */
+MAP(tfo_processes, HASH, 1, __u64, struct life_entry);
+MAP(tfo_threads, HASH, 1, __u32, struct thread_entry); /* by pid */
+MAP(tfo_cells, HASH, 1, struct cell_key, struct cell);
+MAP(tfo_sockets, HASH, 1, __u64, struct socket_entry);
+MAP(tfo_listeners, HASH, 4096, __u32, __u64); /* who listens, by port */
+MAP(tfo_cpus, ARRAY, 1, __u32, struct cpu_record); /* by CPU */
+MAP(tfo_overflow, ARRAY, PLAIN_INDICES, __u32, struct cell);
+MAP(tfo_calls, ARRAY, SYSCALL_NUMBERS, __u32, __u32); /* what calls are, by number */
+MAP(tfo_learned, ARRAY, 1, __u32, __u64); /* see scheduler.h */
 
 /* Exact whoever else adds: another CPU, an interrupt. */
 #define ADD(counter, amount) __sync_fetch_and_add(&(counter), (amount))

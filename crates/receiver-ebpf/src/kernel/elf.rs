@@ -63,6 +63,11 @@ impl<'a> Elf<'a> {
 }
 
 impl Section<'_> {
+    /// As numbers of 32 bits.
+    pub(super) fn words(&self) -> Vec<u32> {
+        self.bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
+    }
+
     pub(super) fn instructions(&self) -> Vec<Instruction> {
         let instruction = |code: &[u8]| Instruction {
             code: code[0],

@@ -118,6 +118,21 @@ fn instructions_and_helpers_are_those_of_4_15() {
 }
 
 #[test]
+fn maps_are_hashes_and_arrays_without_flags_or_types() {
+    const HASH: u32 = 1;
+    const ARRAY: u32 = 2;
+    let sections = Elf::of(object()).sections();
+    assert!(!sections.iter().any(|section| section.name == ".maps"), "maps with types need BTF to be loaded");
+    let maps = sections.iter().find(|section| section.name == "maps").unwrap();
+    // Type, sizes of key and value, entries, flags.
+    let words: Vec<u32> = maps.words();
+    assert!(words.len() >= 10 * 5 && words.len().is_multiple_of(5), "{words:?}");
+    for map in words.chunks_exact(5) {
+        assert!([HASH, ARRAY].contains(&map[0]) && map[4] == 0, "{map:?}");
+    }
+}
+
+#[test]
 fn a_loop_is_seen_and_a_jump_back_that_makes_none_is_let_pass() {
     let one = |code, offset| Instruction { code, source: 0, offset, constant: 0 };
     let exit = one(EXIT, 0);
