@@ -80,6 +80,7 @@ impl Running {
             attach_types: config.attach_types.clone(),
             tiers: config.tiers.clone(),
             cells: sizing.mirror_cells(),
+            cgroups: judges.read_cgroups(),
         };
         let mut clock = Clock::anchored();
         let ladders: Vec<_> = collectors.iter().map(|collector| collector.ladder).collect();
@@ -97,9 +98,9 @@ impl Running {
         }
         tracing::info!(
             map_bytes = kernel.map_bytes(),
-            map_bytes_at_most = sizing.most_bytes(),
+            map_bytes_at_most = if kernel.tier.btf { sizing.most_bytes() } else { sizing.mirrored_bytes() },
             max_processes = sizing.max_processes,
-            stripes = sizing.stripes,
+            stripes = kernel.overflow.len(),
             pinned_at = kernel.pinned_at().map(|path| path.display().to_string()),
             "ebpf: maps ready"
         );
@@ -125,9 +126,8 @@ impl Running {
 
     /// What cannot wait for the next read: room for new processes, and now and then verdicts on them.
     pub(super) fn maintain(&mut self) {
-        if self.kernel.is_pressed() {
-            self.carry();
-        }
+        let sizing = &self.config.sizing;
+        self.kernel.relieve(&mut |kernel| lifecycle::grow(kernel, sizing));
         lifecycle::grow(&mut self.kernel, &self.config.sizing);
         self.maintained += 1;
         if self.judging && self.maintained.is_multiple_of(MAINTENANCES_PER_VERDICT) {

@@ -61,10 +61,18 @@ impl Sizing {
 
     /// Cells of the kernel where it counts in hashes: what the hashes by process and pages with one copy leave.
     pub(crate) fn mirror_cells(&self) -> u32 {
-        let pages = self.pages.len();
-        let single = Self { stripes: 1, pages: vec![1; pages], ..self.clone() };
-        let taken = single.most_bytes() + mirror_bytes(self.ring(), 0, self.cpus);
-        mirror_cells(u32::try_from(pages).unwrap_or(u32::MAX), self.limit.saturating_sub(taken)).max(FEWEST_CELLS)
+        let pages = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
+        mirror_cells(pages, self.limit.saturating_sub(self.mirrored_bytes_with(0))).max(FEWEST_CELLS)
+    }
+
+    /// Memory there, once every page is there, in bytes.
+    pub(crate) fn mirrored_bytes(&self) -> u64 {
+        self.mirrored_bytes_with(self.mirror_cells())
+    }
+
+    fn mirrored_bytes_with(&self, cells: u32) -> u64 {
+        let single = Self { stripes: 1, pages: vec![1; self.pages.len()], ..self.clone() };
+        single.most_bytes() + mirror_bytes(self.ring(), cells, self.cpus)
     }
 
     /// Memory of all arrays once every page is there, in bytes.
@@ -121,6 +129,17 @@ mod tests {
         assert!(sizing.pages[0] >= 8, "{sizing:?}");
         assert!(sizing.pages.is_sorted_by(|a, b| a >= b), "{sizing:?}");
         assert_eq!(sizing.pages[9], 1);
+    }
+
+    #[test]
+    fn the_limit_holds_where_counting_is_in_hashes_too() {
+        for (cpus, processes) in [(1, 300), (2, 10_240), (64, 10_240)] {
+            let sizing = Sizing::new(processes, cpus, 32 * MIB).unwrap();
+            assert!(sizing.mirrored_bytes() <= 32 * MIB, "{sizing:?}");
+            let each = sizing.mirror_cells() / processes;
+            println!("{cpus} CPUs, {processes} processes: {each} cells each, {} bytes", sizing.mirrored_bytes());
+            assert!(each >= 4, "{sizing:?}");
+        }
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) tiers: Vec<String>,
     /// Cells of the tier that counts in hashes.
     pub(crate) cells: u32,
+    /// Whether somebody asks for the cgroups of processes.
+    pub(crate) cgroups: bool,
 }
 
 impl Options {

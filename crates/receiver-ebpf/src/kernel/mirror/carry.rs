@@ -19,9 +19,6 @@ use super::lives::{close_row, describe, is_process, tgid};
 use super::overflow::Sums;
 use super::{Fill, Mirror, Place, made};
 
-/// A program that found the entry before it was taken away is through with it after this long, in ns.
-const GRACE: u64 = 10_000_000;
-
 /// The identity of what no process is known for, as `pages.h` has it.
 const UNATTRIBUTED: Place = Place { slot: UNATTRIBUTED_SLOT, generation: 1 };
 
@@ -69,16 +66,13 @@ impl Mirror {
     }
 
     fn has_ended(&self, life: u64, entry: &LifeEntry) -> bool {
-        is_process(life) && self.known.get(&life).is_some_and(|known| known.is_over(entry))
+        self.noticing && is_process(life) && self.known.get(&life).is_some_and(|known| known.is_over(entry))
     }
 
     /// Lives that ended long enough ago.
     fn final_lives(&self, now: u64) -> Vec<(u64, u64)> {
-        let ended = self.known.iter().filter_map(|(life, known)| Some((*life, known.ended?)));
-        let mut lives: Vec<(u64, u64)> = ended
-            .filter(|(_, (taken, _))| now.saturating_sub(*taken) > GRACE)
-            .map(|(life, (_, left))| (life, left))
-            .collect();
+        let over = self.known.iter().filter(|(_, known)| known.is_final(now));
+        let mut lives: Vec<(u64, u64)> = over.filter_map(|(life, known)| Some((*life, known.ended?.1))).collect();
         lives.sort_unstable();
         lives
     }
@@ -146,7 +140,7 @@ impl Mirror {
             match known.place.and_then(|place| Some((place, page(kernel, place)?))) {
                 Some((place, page)) => {
                     page.counters[0].slots.write((place.slot % PAGE_SLOTS) as usize, &entry.counters);
-                    describe(kernel, known, &entry);
+                    describe(kernel, known, &entry, self.cgroups.as_deref());
                 }
                 None => sums.slots = sums.slots.plus(&entry.counters),
             }

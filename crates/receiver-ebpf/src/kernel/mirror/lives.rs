@@ -1,12 +1,13 @@
 //! Processes here: which slot a life has, when it is over, and its row.
 
 use std::mem::offset_of;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::super::abi::{Control, LIFE_TGID_MASK, LifeEntry, OVERFLOW_LIFE, PAGE_SLOTS, ProcessRow, UNATTRIBUTED_LIFE};
 use super::super::load::Kernel;
 use super::super::system::{boottime_now, monotonic_now};
-use super::{Mirror, Place};
+use super::{Mirror, Place, proc};
 
 const PAGE: usize = PAGE_SLOTS as usize;
 
@@ -42,6 +43,16 @@ impl Known {
     }
 }
 
+/// A program that found the entry before it was taken away is through with it after this long, in ns.
+const GRACE: u64 = 10_000_000;
+
+impl Known {
+    /// Whether nothing of it can change any more.
+    pub(super) fn is_final(&self, now: u64) -> bool {
+        self.ended.is_some_and(|(taken, _)| now.saturating_sub(taken) > GRACE)
+    }
+}
+
 impl Mirror {
     /// Gives every life a slot that has none yet.
     pub(super) fn meet(
@@ -61,7 +72,10 @@ impl Mirror {
                 take_slot(kernel)
             });
             match known.place {
-                Some(place) => open_row(kernel, place, *life, known, entry),
+                Some(place) => {
+                    let cgroup = self.cgroups.as_deref().map_or(0, |root| proc::cgroup(root, tgid(*life)));
+                    open_row(kernel, place, *life, known, entry, cgroup);
+                }
                 None => self.overflow.count_process(),
             }
         }
@@ -82,11 +96,12 @@ fn take_slot(kernel: &Kernel) -> Option<Place> {
     Some(Place { slot, generation })
 }
 
-fn open_row(kernel: &Kernel, place: Place, life: u64, known: &Known, entry: &LifeEntry) {
+fn open_row(kernel: &Kernel, place: Place, life: u64, known: &Known, entry: &LifeEntry, cgroup: u64) {
     let since_boot = boottime_now().saturating_sub(monotonic_now()).saturating_add(entry.born);
     let row = ProcessRow {
         start_boottime: if known.start_boottime == 0 { since_boot } else { known.start_boottime },
         born: entry.born,
+        cgroup,
         tgid: tgid(life),
         generation: place.generation,
         threads: 1,
@@ -109,13 +124,15 @@ fn name(known: &Known, entry: &LifeEntry) -> [u8; 16] {
 }
 
 /// Brings name and facts of the row up to date.
-pub(super) fn describe(kernel: &Kernel, known: &Known, entry: &LifeEntry) {
+pub(super) fn describe(kernel: &Kernel, known: &Known, entry: &LifeEntry, cgroups: Option<&Path>) {
     let Some(place) = known.place else { return };
     let Some(page) = kernel.pages.get(place.slot as usize / PAGE) else { return };
     let row = page.rows.read(place.slot as usize % PAGE);
     let (comm, uid) = (name(known, entry), entry.uid);
     if row.comm != comm || row.uid != uid {
-        write_row(kernel, place, &ProcessRow { comm, uid, comm_sequence: row.comm_sequence.wrapping_add(2), ..row });
+        let cgroup = cgroups.map_or(row.cgroup, |root| proc::cgroup(root, row.tgid));
+        let comm_sequence = row.comm_sequence.wrapping_add(2);
+        write_row(kernel, place, &ProcessRow { comm, uid, cgroup, comm_sequence, ..row });
     }
 }
 

@@ -12,6 +12,7 @@ mod proc;
 mod seed;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use aya::maps::{Array, HashMap as KernelHash, MapData};
 
@@ -43,7 +44,12 @@ pub(super) struct Mirror {
     orphans: HashSet<(u64, u32)>,
     /// Events by collector before the last walk began; those in the records were counted when it had ended.
     counted_before: [u64; COLLECTORS],
+    /// Where the hierarchy of cgroups is mounted, if they are asked for.
+    cgroups: Option<PathBuf>,
     fill: Fill,
+    /// Whether a walk looks for processes that are over. The one that takes away what an earlier one found does not, or
+    /// on a busy host there would be no end of walks.
+    noticing: bool,
     /// Memory of the maps.
     bytes: u64,
 }
@@ -67,10 +73,17 @@ impl Kernel {
         self.mirror = Some(mirror);
     }
 
-    /// Whether entries get scarce, so that those of processes that have ended should be carried over before the next
-    /// read.
-    pub(crate) fn is_pressed(&self) -> bool {
-        self.mirror.as_ref().is_some_and(Mirror::is_pressed)
+    /// Brings the pages up to date between two reads, where entries get scarce, or what a read has found to be over can
+    /// be taken away.
+    pub(crate) fn relieve(&mut self, make_room: &mut dyn FnMut(&mut Self)) {
+        let pressed = self.mirror.as_ref().is_some_and(Mirror::is_pressed);
+        if let Some(mirror) = self.mirror.as_mut().filter(|mirror| pressed || mirror.is_something_final()) {
+            mirror.noticing = pressed;
+            self.carry(make_room);
+        }
+        if let Some(mirror) = &mut self.mirror {
+            mirror.noticing = true;
+        }
     }
 
     /// Events by collector that had been counted when the pages were brought up to date; `None` where they always are.
@@ -101,6 +114,12 @@ impl Mirror {
     /// Memory of the maps, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether a process is over for so long that nothing of it can change.
+    fn is_something_final(&self) -> bool {
+        let now = monotonic_now();
+        self.known.values().any(|known| known.is_final(now))
     }
 
     fn is_pressed(&self) -> bool {

@@ -12,7 +12,7 @@ use super::super::abi::{
 use super::super::load::{Options, Setting, fault};
 use super::super::requirements::LoadError;
 use super::overflow::Overflow;
-use super::{Fill, Mirror};
+use super::{Fill, Mirror, proc};
 
 /// What an element of a hash takes beside its key and its value.
 const ELEMENT: usize = 48;
@@ -73,8 +73,10 @@ impl Mirror {
             known: HashMap::new(),
             overflow: Overflow::default(),
             orphans: HashSet::new(),
+            cgroups: proc::cgroup_root(options.cgroups),
             counted_before: Default::default(),
             fill: Fill { room: [options.ring.into(), options.cells.into()], ..Fill::default() },
+            noticing: true,
             bytes: bytes(options.ring, options.cells, options.cpus),
         };
         for life in PSEUDO {

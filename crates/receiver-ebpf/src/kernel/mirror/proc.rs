@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::linux::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 /// Inode of the PID namespace that the kernel itself counts in: `PROC_PID_INIT_INO`.
 const INITIAL: u64 = 0xefff_fffc;
@@ -40,6 +41,23 @@ fn fields(stat: &str) -> Option<impl Iterator<Item = &str>> {
 /// Whether numbers here are those of the kernel.
 pub(super) fn is_of_all_processes() -> bool {
     fs::metadata("/proc/self/ns/pid").is_ok_and(|metadata| metadata.st_ino() == INITIAL)
+}
+
+/// The cgroup v2 hierarchy, where cgroups are asked for and there is one.
+pub(super) fn cgroup_root(wanted: bool) -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok().filter(|_| wanted)?;
+    mounts
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .find(|fields| fields.get(2) == Some(&"cgroup2"))
+        .map(|fields| PathBuf::from(fields[1]))
+}
+
+/// The id of the cgroup of `pid`: the inode of its directory. 0 where it is gone, or in none.
+pub(super) fn cgroup(root: &Path, pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let path = text.lines().find_map(|line| line.strip_prefix("0::/"));
+    path.and_then(|path| fs::metadata(root.join(path)).ok()).map_or(0, |metadata| metadata.st_ino())
 }
 
 /// Numbers of all processes.
