@@ -110,7 +110,7 @@ enum loss_reason {
 	LOSS_REASONS = 8,
 };
 
-/* The programs that count their own runs and time. */
+/* Programs; most of them count their own runs and time. */
 enum program {
 	PROGRAM_SWITCH = 0,
 	PROGRAM_SYS_ENTER = 1,
@@ -120,8 +120,11 @@ enum program {
 	PROGRAM_SOCK_RECV = 5,
 	PROGRAM_TCP_STATE = 6,
 	PROGRAM_TCP_RETRANSMIT = 7,
-	PROGRAM_FAULT_MINOR = 8,
-	PROGRAM_FAULT_MAJOR = 9,
+	/* These keep no book. */
+	PROGRAM_TCP_AGAIN = 8,
+	PROGRAM_TCP_SYNACK = 9,
+	PROGRAM_ADOPT_SOCK = 10,
+	PROGRAM_FAULT_MINOR = 11,
 	PROGRAMS = 12,
 };
 
@@ -147,8 +150,11 @@ struct cpu_record {
 	__u64 counted[8]; /* events that were counted, by collector: the self-check */
 	__u64 loss[LOSS_REASONS];
 	struct program_ledger programs[PROGRAMS];
-	__u64 listener; /* that is being cloned for a new connection on this CPU; its address */
-	__u64 pad[7]; /* no two CPUs share a line */
+	__u64 moved;      /* the socket whose transition tfo_tcp_state has counted last; its address */
+	__u32 transition; /* that one */
+	__u32 unused;
+	__u64 sockets[PROGRAMS]; /* by program, and its own: address of the socket that it is about */
+	__u64 pad[2]; /* no two CPUs share a line */
 };
 
 /* What all CPUs share. The kernel moves head, the agent moves tail; both only grow. */
@@ -160,6 +166,8 @@ struct control {
 	__u64 generation; /* the programs that count: those loaded with this program_generation */
 	__u64 thrifty;    /* cells run low: no new ones for histograms; written by the agent */
 	__u64 connections[16]; /* sockets by TCP state, as the tfo_sockets walk finds them */
+	__u64 sockets;      /* that stand in the table */
+	__u64 socket_pages; /* that the table has; written by the agent */
 	__u64 retired[8]; /* events of slots that were given back, by collector; written by the agent */
 };
 
@@ -215,6 +223,29 @@ struct counter_page {
 struct overflow_page {
 	struct slot_counters slot;
 	struct cell cells[PLAIN_INDICES];
+};
+
+/* Whose a TCP socket is, and what of it is counted already. */
+struct socket_state {
+	__u64 identity;      /* of the owner; 0 = none known */
+	__u64 established;   /* CLOCK_MONOTONIC ns; 0 = not seen */
+	__u32 retransmitted; /* segments that are counted already */
+	__u32 delivered;     /* packets acknowledged at the last RTT observation */
+	__u32 seen;          /* the last transition that was counted; 0 = the state is new */
+	__u32 unused;
+};
+
+/* Eight sockets whose addresses hash alike; 0 is a free way. */
+struct socket_bucket {
+	__u64 address[BUCKET_WAYS];
+	struct socket_state state[BUCKET_WAYS];
+};
+
+/* The table of sockets grows by pages of 8,192. */
+#define SOCKET_BUCKETS 1024
+#define MOST_SOCKET_PAGES 16
+struct socket_page {
+	struct socket_bucket buckets[SOCKET_BUCKETS];
 };
 
 /* What the running iterator reports of a task that is on a CPU: what it has gathered since its last switch. */

@@ -25,14 +25,11 @@ typedef _Bool bool;
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
-	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
-	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1,
-	BPF_F_CLONE = 512,
 	BPF_F_MMAPABLE = 1024,
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
@@ -158,9 +155,14 @@ struct in6_addr {
 	} in6_u;
 } CORE;
 
+struct hlist_node {
+	struct hlist_node **pprev; /* what points to it */
+} CORE;
+
 struct sock_common {
 	unsigned short skc_family;
 	unsigned char skc_state;
+	struct hlist_node skc_bind_node;
 	struct in6_addr skc_v6_daddr; /* not where the kernel has no IPv6 */
 } CORE;
 

@@ -40,25 +40,6 @@ struct task_state {
 #define CLAIMED 1 /* somebody adopts the task, or has */
 #define LEFT 2    /* it is counted out of its process */
 
-/* Whose a TCP socket is, and what of it is counted already. Lives and dies with the socket. */
-struct socket_state {
-	__u64 identity;    /* of the owner; 0 = none known */
-	__u64 established; /* CLOCK_MONOTONIC ns; 0 = not seen */
-	__u32 retransmitted; /* segments that are counted already */
-	__u32 delivered;   /* packets acknowledged at the last RTT observation */
-	__u32 unaccepted;  /* a listener's child that nobody has used yet */
-	__u32 seen;       /* the transition that tfo_tcp_state has just counted */
-};
-
-/* Who has accepted a socket, by its address, until something happens to it: the
- * call returns a descriptor, and from that no hook gets at the socket's storage. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u64);
-	__type(value, __u64);
-} tfo_accepted SEC(".maps");
-
 #define MAPPED_ARRAY(name, entry)                       \
 	struct {                                        \
 		__uint(type, BPF_MAP_TYPE_ARRAY);       \
@@ -90,6 +71,7 @@ MAPPED_ARRAY(tfo_cpus, struct cpu_record);          /* by CPU */
 MAPPED_ARRAY(tfo_overflow, struct overflow_page);   /* by stripe */
 PAGED_ARRAY(tfo_directory, struct directory_page);  /* by page */
 PAGED_ARRAY(tfo_counters, struct counter_page);     /* by page, stripe */
+PAGED_ARRAY(tfo_sockets, struct socket_page);       /* by page */
 
 /* Exact whoever else adds: another CPU of the stripe, an interrupt, another program. */
 #define ADD(counter, amount) __sync_fetch_and_add(&(counter), (amount))

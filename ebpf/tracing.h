@@ -170,7 +170,7 @@ int BPF_PROG(tfo_sys_exit, void *registers, long result)
 		if (collect_fileio && !(denied >> COLLECTOR_FILEIO & 1))
 			file_call_ended(current, identity, &ended, result);
 		if ((collect_network || collect_tcpstate) && socket_call(ended.call) == CALL_ACCEPT)
-			accepted(identity, result);
+			accepted(current, result);
 		if (collect_network && socket_call(ended.call) == CALL_SPLICE)
 			spliced(current, first_argument(registers, ended.call), result);
 	}
@@ -272,42 +272,42 @@ int BPF_PROG(tfo_sock_call, void *registers, long result)
 /* Any two states, and that there are two. */
 #define TRANSITION(old, new) (1u << 16 | (__u32)(old) << 8 | (__u32)(new))
 
-static __always_inline int tcp_transition(struct sock *sk, int old, int new, bool again)
+static __always_inline void tcp_transition(struct cpu_record *record, struct sock *sk, __u64 address, int old, int new)
 {
-	struct cpu_record *record = this_cpu();
+	struct socket_state *state = socket_state(address, new);
 
-	if (!record || !is_tcp(sk) || !is_our_turn())
-		return 0;
-	struct socket_state *state = socket_state(sk);
-
-	if (again && (!state || state->seen == TRANSITION(old, new))) {
-		if (state)
-			state->seen = 0;
-		return 0;
-	}
-	struct run run = begin_run(record, PROGRAM_TCP_STATE);
-
-	if (state)
+	if (state) {
+		if (!state->seen)
+			set_socket_baseline(state, tcp_of(sk));
 		state->seen = TRANSITION(old, new);
+	}
 	__u64 owner = follow_transition(sk, state, old, new);
 
 	if (collect_tcpstate)
 		count_transition(record, owner, old, new);
 	if (collect_network)
 		connected(record, sk, owner, old, new);
-	if (state && new == TCP_CLOSE) {
-		if (collect_tcpstate)
-			count_connection_end(record, owner, state->established);
-		state->established = 0;
-	}
-	end_run(&run);
-	return 0;
+	if (new != TCP_CLOSE)
+		return;
+	if (state && collect_tcpstate)
+		count_connection_end(record, owner, state->established);
+	forget_socket(address);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
 {
-	return tcp_transition(sk, old, new, false);
+	struct cpu_record *record = this_cpu();
+
+	if (!record || !is_tcp(sk) || !is_our_turn())
+		return 0;
+	struct run run = begin_run(record, PROGRAM_TCP_STATE);
+
+	record->moved = (__u64)sk;
+	record->transition = TRANSITION(old, new);
+	tcp_transition(record, sk, address_of(record, PROGRAM_TCP_STATE, sk), old, new);
+	end_run(&run);
+	return 0;
 }
 
 /* The same once more: the kernel leaves a program out while it runs already on that CPU, and an interrupt may bring
@@ -315,7 +315,24 @@ int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tfo_tcp_again, struct sock *sk, int old, int new)
 {
-	return tcp_transition(sk, old, new, true);
+	struct cpu_record *record = this_cpu();
+
+	if (!record)
+		return 0;
+	if (record->moved == (__u64)sk && record->transition == TRANSITION(old, new)) {
+		record->transition = 0;
+		return 0;
+	}
+	if (!is_tcp(sk) || !is_our_turn())
+		return 0;
+	/* The word of this CPU may be another transition's, which came between the two. What stands of the socket
+	 * itself decides, and nothing does of one that has been seen closing. */
+	__u64 address = address_of(record, PROGRAM_TCP_AGAIN, sk);
+	struct socket_state *state = socket_at(find_socket(address));
+
+	if (state ? state->seen != TRANSITION(old, new) : old == TCP_CLOSE || old == TCP_LISTEN)
+		tcp_transition(record, sk, address, old, new);
+	return 0;
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
@@ -379,19 +396,19 @@ int tfo_adopt_sock(struct bpf_iter__task_file *context)
 	if (!task || !file)
 		return 0;
 	struct sock *sk = sock_of_file(file);
+	struct cpu_record *record = this_cpu();
 
-	if (!sk || !is_tcp(sk))
+	if (!sk || !record || !is_tcp(sk))
 		return 0;
 	struct task_state *owner = known_task(task);
-	struct socket_state *state = state_of_socket(sk);
 	struct tcp_sock *tcp = tcp_of(sk);
+	struct socket_state *state =
+		socket_state(address_of(record, PROGRAM_ADOPT_SOCK, sk), READ(sk, __sk_common.skc_state));
 
 	if (!owner || !state || state->identity)
 		return 0;
-	if (tcp) {
-		state->retransmitted = READ(tcp, total_retrans);
-		state->delivered = READ(tcp, delivered);
-	}
+	if (!state->seen)
+		set_socket_baseline(state, tcp);
 	state->identity = owner->identity;
 	return 0;
 }

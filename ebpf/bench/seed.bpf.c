@@ -5,9 +5,11 @@
  * maps by thread for what is pending; a clock read at either end. Written as its
  * operations guide describes it, without its gaps: what it never wrote is not here.
  *
- * It is given the cheaper hook wherever there is a choice: BTF tracepoints. Only
- * where it hangs on functions that are probed (files, connect, accept) the tracepoints
- * of those system calls stand in, because not every kernel has kprobes: like a probe
+ * Its hooks are those that its guide asks for: tracepoints, as kernels from 4.15 on
+ * have them, for system calls and page faults; where one needs the kernel's own
+ * pointers (scheduler, sockets) it is given the cheaper BTF tracepoints. Where it
+ * hangs on functions that are probed (files, connect, accept) the tracepoints of
+ * those system calls stand in, because not every kernel has kprobes: like a probe
  * they cost other calls little, and come in pairs.
  */
 #include "types.h"
@@ -67,18 +69,30 @@ struct syscall_totals {
 HASH(in_syscall, __u32, struct pending);
 HASH(syscalls, struct pid_and, struct syscall_totals);
 
-SEC("tp_btf/sys_enter")
-int seed_sys_enter(__u64 *args)
+struct syscall_enter {
+	__u64 common;
+	__s64 number;
+	__u64 args[6];
+};
+
+struct syscall_exit {
+	__u64 common;
+	__s64 number;
+	__s64 result;
+};
+
+SEC("tracepoint/raw_syscalls/sys_enter")
+int seed_sys_enter(struct syscall_enter *args)
 {
 	__u32 thread = tid();
-	struct pending entry = {bpf_ktime_get_ns(), args[1]};
+	struct pending entry = {bpf_ktime_get_ns(), args->number};
 
 	bpf_map_update_elem(&in_syscall, &thread, &entry, BPF_ANY);
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int seed_sys_exit(__u64 *args)
+SEC("tracepoint/raw_syscalls/sys_exit")
+int seed_sys_exit(struct syscall_exit *args)
 {
 	__u64 both = bpf_get_current_pid_tgid();
 	__u32 thread = both;
@@ -88,7 +102,7 @@ int seed_sys_exit(__u64 *args)
 		return 0;
 	__u64 latency = bpf_ktime_get_ns() - entry->entered;
 	struct pid_and key = {both >> 32, entry->number};
-	int failed = (__s64)args[1] < 0;
+	int failed = args->result < 0;
 
 	ADD_OR_MAKE(&syscalls, key, {
 		ADD(count, 1);
@@ -106,18 +120,6 @@ struct file_totals {
 	__u64 operations;
 	__u64 bytes;
 	__u64 latency_ns;
-};
-
-struct syscall_enter {
-	__u64 common;
-	__s64 number;
-	__u64 args[6];
-};
-
-struct syscall_exit {
-	__u64 common;
-	__s64 number;
-	__s64 result;
 };
 
 enum { READ, WRITE, OPEN, FSYNC };
@@ -343,11 +345,18 @@ enum { MAJOR = 0x10 }; /* another bit's place, really; to test one costs the sam
 
 HASH(faults, __u32, struct fault_totals);
 
-SEC("tp_btf/page_fault_user")
-int seed_fault(__u64 *args)
+struct page_fault {
+	__u64 common;
+	__u64 address;
+	__u64 instruction;
+	__u64 error_code;
+};
+
+SEC("tracepoint/exceptions/page_fault_user")
+int seed_fault(struct page_fault *args)
 {
 	__u32 key = pid();
-	int major = !!(args[2] & MAJOR);
+	int major = !!(args->error_code & MAJOR);
 
 	ADD_OR_MAKE(&faults, key, {
 		ADD(faults, 1);

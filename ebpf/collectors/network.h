@@ -26,19 +26,20 @@ static __always_inline bool is_ipv6(struct sock *sk, __u16 family)
 	return peer.in6_u.u6_addr32[0] || peer.in6_u.u6_addr32[1] || peer.in6_u.u6_addr32[2] != bpf_htonl(0xffff);
 }
 
-/* An observation is the socket's smoothed round-trip time, at a call that follows newly acknowledged packets. */
-static __always_inline void observe_round_trip(struct cpu_record *current, __u64 identity, struct sock *sk)
+/* An observation is the socket's smoothed round-trip time, at a send that follows newly acknowledged packets. */
+static __always_inline void observe_round_trip(struct cpu_record *current, enum program program, struct sock *sk)
 {
-	struct socket_state *state = socket_state(sk);
-
-	if (!state)
-		return;
-	if (state->identity != identity && !is_kernel_thread())
-		own_socket(sk, state, identity);
+	struct socket_state *state =
+		socket_state(address_of(current, program, sk), READ(sk, __sk_common.skc_state));
 	struct tcp_sock *tcp = tcp_of(sk);
+	__u64 identity = current->identity;
 
-	if (!tcp)
+	if (!state || !tcp)
 		return;
+	if (!state->seen)
+		set_socket_baseline(state, tcp);
+	if (state->identity != identity && !is_kernel_thread())
+		state->identity = identity;
 	__u32 delivered = READ(tcp, delivered), round_trip = READ(tcp, srtt_us);
 
 	if (delivered == state->delivered || !round_trip)
@@ -84,6 +85,11 @@ static __always_inline bool count_transfer(struct cpu_record *current, struct tr
 	return true;
 }
 
+static __always_inline bool is_nth_receive(struct cpu_record *current)
+{
+	return current->programs[PROGRAM_SOCK_RECV].events % 16 == 0;
+}
+
 /* A send or receive call has transferred `bytes`, or failed. */
 static __always_inline void transferred(struct cpu_record *current, struct sock *sk, int bytes, bool receive)
 {
@@ -98,8 +104,11 @@ static __always_inline void transferred(struct cpu_record *current, struct sock 
 
 	if (family != AF_INET && family != AF_INET6)
 		return;
-	if (count_transfer(current, &transfer) && transfer.protocol == IPPROTO_TCP)
-		observe_round_trip(current, current->identity, sk);
+	if (!count_transfer(current, &transfer) || transfer.protocol != IPPROTO_TCP)
+		return;
+	/* What only receives makes no round trips; whose it is may be noticed a little later. */
+	if (!receive || is_nth_receive(current))
+		observe_round_trip(current, receive ? PROGRAM_SOCK_RECV : PROGRAM_SOCK_SEND, sk);
 }
 
 /* splice(2) has returned: out of a TCP socket that is a receive, which no tracepoint sees. */
@@ -124,16 +133,20 @@ static __always_inline void spliced(struct cpu_record *current, __u32 descriptor
 static __always_inline void retransmitted(struct cpu_record *record, struct sock *sk)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
-	struct socket_state *state = tcp ? socket_state(sk) : NULL;
-
-	if (!state)
-		return;
-	__u32 total = READ(tcp, total_retrans);
-	/* A socket that connects a second time begins anew. */
-	__u32 segments = total < state->retransmitted ? total : total - state->retransmitted;
+	struct socket_state *state =
+		tcp ? socket_state(address_of(record, PROGRAM_TCP_RETRANSMIT, sk), READ(sk, __sk_common.skc_state)) : NULL;
 	__u64 owner = owner_of(state);
+	__u32 segments = 1;
 
-	state->retransmitted = total;
+	if (state && state->seen) {
+		__u32 total = READ(tcp, total_retrans);
+
+		/* A socket that connects a second time may begin anew. */
+		segments = total < state->retransmitted ? total : total - state->retransmitted;
+		state->retransmitted = total;
+	} else if (state) {
+		set_socket_baseline(state, tcp);
+	}
 	if (is_denied(owner, COLLECTOR_NETWORK))
 		return;
 	struct cell *cell = cell_of(owner, INDEX_RETRANSMIT, record->stripe);
@@ -145,7 +158,8 @@ static __always_inline void retransmitted(struct cpu_record *record, struct sock
 /* A listener has sent its answer to a SYN again. */
 static __always_inline void answer_retransmitted(struct cpu_record *record, struct sock *listener)
 {
-	__u64 owner = owner_of(socket_state(listener));
+	__u64 address = address_of(record, PROGRAM_TCP_SYNACK, listener);
+	__u64 owner = owner_of(socket_state(address, TCP_LISTEN));
 	struct cell *cell = is_denied(owner, COLLECTOR_NETWORK) ? NULL : cell_of(owner, INDEX_RETRANSMIT, record->stripe);
 
 	if (cell)

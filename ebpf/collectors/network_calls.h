@@ -104,6 +104,6 @@ static __noinline int socket_call_ended(struct cpu_record *current, struct netwo
 	};
 
 	if (count_transfer(current, &transfer) && SOCKETS_BY_ADDRESS && transfer.protocol == IPPROTO_TCP)
-		observe_round_trip(current, current->identity, sk);
+		observe_round_trip(current, transfer.receive ? PROGRAM_SOCK_RECV : PROGRAM_SOCK_SEND, sk);
 	return 0;
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
  *
  * Whose a TCP socket is. Most of what happens to one happens in interrupts, while
- * some other task runs; so the owner's identity, generation included, is kept with
+ * some other task runs; so the owner's identity, generation included, is noted for
  * the socket, and a child inherits its listener's until somebody accepts it.
  *
  * These handlers may interrupt a program that runs in a task. They share counters
- * with it, never its record.
+ * with it; of the record they write words that are their program's own.
  */
 #pragma once
 
-#include "fileio.h"
+#include "../descriptors.h"
+#include "socket_table.h"
 
 /* Calls on sockets that have no hook of their own. Filled by the agent, by call. */
 #define CALL_ACCEPT 1 /* returns an accepted connection */
@@ -28,37 +29,54 @@ static __always_inline bool is_tcp(struct sock *sk)
 	return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
-static __always_inline struct socket_state *socket_state(struct sock *sk)
+/* A pointer as a number that can be reckoned with: the verifier forgets what it was by way of memory. */
+#define AS_NUMBER(word, pointer) (*(volatile __u64 *)&(word) = (__u64)(pointer), *(volatile __u64 *)&(word))
+
+static __always_inline __u64 address_of(struct cpu_record *record, enum program program, struct sock *sk)
 {
-	struct socket_state *state = state_of_socket(sk);
-
-	if (!state) {
-		count_loss(LOSS_SOCKET_STORAGE);
-		return NULL;
-	}
-	if (state->unaccepted || !state->identity) {
-		__u64 address = (__u64)sk;
-		__u64 *accepted = bpf_map_lookup_elem(&tfo_accepted, &address);
-
-		if (accepted) {
-			state->identity = *accepted;
-			state->unaccepted = false;
-			bpf_map_delete_elem(&tfo_accepted, &address);
-		}
-	}
-	return state;
+	return AS_NUMBER(record->sockets[program], sk);
 }
 
-/* The process that is at work on the socket itself owns it from here on; a thread of the kernel works for others. */
-static __always_inline void own_socket(struct sock *sk, struct socket_state *state, __u64 identity)
+static __always_inline bool is_live(__u32 state)
 {
-	if (state->unaccepted) {
-		__u64 address = (__u64)sk;
+	return state != TCP_CLOSE && state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
+}
 
-		bpf_map_delete_elem(&tfo_accepted, &address);
-		state->unaccepted = false;
-	}
-	state->identity = identity;
+/* The state of a socket that is seen here for the first time has `seen` 0. Only one that lives gets any: it ends with
+ * the transition to TCP_CLOSE. */
+static __always_inline struct socket_state *socket_state(__u64 address, __u32 tcp_state)
+{
+	__u32 index = find_socket(address);
+
+	if (index == NO_SOCKET && is_live(tcp_state))
+		index = make_socket(address);
+	return socket_at(index);
+}
+
+/* What the kernel counted before we did is not ours to count. */
+static __always_inline void set_socket_baseline(struct socket_state *state, struct tcp_sock *tcp)
+{
+	state->seen = 1;
+	if (!tcp)
+		return;
+	state->retransmitted = READ(tcp, total_retrans);
+	state->delivered = READ(tcp, delivered);
+}
+
+/* A listener's child is a copy of it, down to the links of the list that the listener stands in and the child does not
+ * yet: what links to its place there is the listener. */
+static __always_inline __u64 inherited(struct socket_state *child, struct sock *sk)
+{
+	struct hlist_node **link = READ(sk, __sk_common.skc_bind_node.pprev);
+	/* The listener's own node; a list_head begins with a pointer as that does. */
+	__u64 node = link ? AS_NUMBER(child->established, READ_AT(link, list_head, next)) : 0;
+	struct sock *listener = (void *)(node - bpf_core_field_offset(struct sock, __sk_common.skc_bind_node));
+
+	if (!node || READ_AT(listener, sock, __sk_common.skc_state) != TCP_LISTEN)
+		return 0;
+	struct socket_state *state = socket_at(find_socket((__u64)listener));
+
+	return state ? state->identity : 0;
 }
 
 static __always_inline bool is_kernel_thread(void)
@@ -94,10 +112,15 @@ static __always_inline struct sock *tcp_socket_of(__u32 descriptor)
 }
 
 /* An accept has returned a descriptor. */
-static __always_inline void accepted(__u64 identity, long result)
+static __always_inline void accepted(struct cpu_record *current, long result)
 {
-	__u64 address = result >= 0 ? (__u64)tcp_socket_of(result) : 0;
+	struct sock *sk = result >= 0 ? tcp_socket_of(result) : NULL;
 
-	if (address)
-		bpf_map_update_elem(&tfo_accepted, &address, &identity, BPF_ANY);
+	if (!sk)
+		return;
+	struct socket_state *state =
+		socket_state(address_of(current, PROGRAM_SYS_EXIT, sk), READ_AT(sk, sock, __sk_common.skc_state));
+
+	if (state)
+		state->identity = current->identity;
 }

@@ -23,9 +23,7 @@ static __always_inline __u64 follow_transition(struct sock *sk, struct socket_st
 	if (!state)
 		return UNATTRIBUTED_IDENTITY;
 	if (old == TCP_LISTEN && new == TCP_SYN_RECV) {
-		/* What it inherits of its listener is the owner. */
-		inherit(state);
-		state->unaccepted = true;
+		state->identity = inherited(state, sk);
 		state->established = 0;
 		state->retransmitted = 0;
 		state->delivered = 0;
@@ -34,10 +32,16 @@ static __always_inline __u64 follow_transition(struct sock *sk, struct socket_st
 		struct cpu_record *current = current_task();
 
 		if (current)
-			own_socket(sk, state, current->identity);
+			state->identity = current->identity;
 	}
-	if (new == TCP_ESTABLISHED)
+	if (new == TCP_ESTABLISHED) {
+		struct tcp_sock *tcp = tcp_of(sk);
+
 		state->established = bpf_ktime_get_ns();
+		/* It begins with those of its SYN-ACK, which are counted as they are sent. */
+		if (tcp && old == TCP_SYN_RECV)
+			state->retransmitted = READ(tcp, total_retrans);
+	}
 	return owner_of(state);
 }
 

@@ -21,7 +21,6 @@
 	} name SEC(".maps")
 
 ADDRESSED_HASH(tfo_tasks, 1, struct task_state);     /* as many as the agent says */
-ADDRESSED_HASH(tfo_sockets, 1, struct socket_state); /* as many as the agent says */
 /* Words that somebody is changing right now: as many as there are CPUs and interrupts on them. */
 ADDRESSED_HASH(tfo_locks, 4096, __u32);
 
@@ -95,39 +94,6 @@ static __always_inline struct task_state *state_of_task(struct task_struct *task
 		return state;
 	make_task_state((__u64)task);
 	return known_task(task);
-}
-
-static __always_inline struct socket_state *known_socket(__u64 address)
-{
-	return bpf_map_lookup_elem(&tfo_sockets, &address);
-}
-
-static __noinline int make_socket_state(__u64 address)
-{
-	struct socket_state state = {};
-
-	return bpf_map_update_elem(&tfo_sockets, &address, &state, BPF_NOEXIST);
-}
-
-static __always_inline struct socket_state *state_of_socket(struct sock *sk)
-{
-	struct socket_state *state = known_socket((__u64)sk);
-
-	if (state)
-		return state;
-	make_socket_state((__u64)sk);
-	return known_socket((__u64)sk);
-}
-
-/* tfo_tcp_clone has just noted the listener, in the same interrupt. */
-static __always_inline void inherit(struct socket_state *child)
-{
-	struct cpu_record *record = this_cpu();
-	struct socket_state *listening = record && record->listener ? known_socket(record->listener) : NULL;
-
-	child->identity = listening ? listening->identity : 0;
-	if (record)
-		record->listener = 0;
 }
 
 /* A whole socket, not one that only answers for a connection that is not there yet or no more. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
  *
- * Where state is kept, and what the kernel offers: with the task and with the
- * socket themselves, typed pointers, atomics. Linux 5.13 and later.
+ * Where the state of tasks is kept, and what the kernel offers: with the tasks
+ * themselves, typed pointers, atomics. Linux 5.13 and later.
  *
  * storage/hash.h has the same names for earlier kernels; handlers use nothing else.
  */
 #pragma once
 
-#include "../loss.h"
 #include "../casts.h"
+#include "../loss.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -16,13 +16,6 @@ struct {
 	__type(key, int);
 	__type(value, struct task_state);
 } tfo_tasks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct socket_state);
-} tfo_sockets SEC(".maps");
 
 /* A field of a struct of the kernel, however deep. */
 #define READ(pointer, field) ((pointer)->field)
@@ -36,7 +29,7 @@ struct {
  * changed it just then. The lock is a number that only those have in common who change the word. */
 #define SWAP(word, lock, from, to) (__sync_val_compare_and_swap(&(word), (from), (to)) == (from))
 
-/* A socket's state can be had from a typed pointer only. */
+/* The rest of a TCP socket is read from a typed pointer only. */
 #define SOCKETS_BY_ADDRESS false
 
 #define LOCK_SLOTS 0
@@ -70,17 +63,6 @@ static __always_inline struct task_state *known_task(struct task_struct *task)
 static __always_inline struct task_state *state_of_task(struct task_struct *task)
 {
 	return bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-}
-
-/* The state of a socket, made where it has none; NULL where there is no memory. */
-static __always_inline struct socket_state *state_of_socket(struct sock *sk)
-{
-	return bpf_sk_storage_get(&tfo_sockets, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-}
-
-/* What a listener's child has of it: the clone came with the listener's state. */
-static __always_inline void inherit(struct socket_state *child)
-{
 }
 
 static __always_inline struct tcp_sock *tcp_of(struct sock *sk)

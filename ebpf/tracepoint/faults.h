@@ -34,7 +34,11 @@ static __always_inline int faulted(struct fault_context *context, bool major)
 
 	if (!record)
 		return 0;
-	struct run run = begin_run(record, major ? PROGRAM_FAULT_MAJOR : PROGRAM_FAULT_MINOR);
+	struct run run = {};
+
+	/* Major ones take so long that nobody asks what counting them costs. */
+	if (!major)
+		run = begin_run(record, PROGRAM_FAULT_MINOR);
 	struct life_entry *process = process_of(life_of_thread(current_thread(record)));
 
 	if (process) {

@@ -79,8 +79,11 @@ def hooks_by_program():
     hooks = {}
     name = ctypes.create_string_buffer(64)
     for link in ids(LINK_NEXT_ID):
+        data = None
         wanted = struct.pack("=IIIIQI", 0, 0, 0, 0, ctypes.addressof(name), len(name))
-        data = info(LINK_BY_ID, link, wanted)
+        # Links of another kind may not take a buffer for a name.
+        with contextlib.suppress(OSError):
+            data = info(LINK_BY_ID, link, wanted)
         if data and struct.unpack_from("=I", data)[0] == LINK_RAW_TRACEPOINT:
             hooks[struct.unpack_from("=I", data, 8)[0]] = name.value.decode()
     return hooks

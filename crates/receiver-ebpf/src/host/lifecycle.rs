@@ -11,7 +11,9 @@ use super::keys::owner;
 use super::processes::Processes;
 use super::retired::{Retired, retire};
 use super::sizing::Sizing;
-use crate::kernel::{Control, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, Page, ProcessRow, UNATTRIBUTED_SLOT};
+use crate::kernel::{
+    Control, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, PAGE_SOCKETS, Page, ProcessRow, UNATTRIBUTED_SLOT,
+};
 
 /// How long the slot of an exited process is kept while there is no need for it, in ns.
 const RETENTION: u64 = 300_000_000_000;
@@ -24,9 +26,12 @@ const BORN: usize = offset_of!(ProcessRow, born);
 /// `tgid` and `generation` share a word; the second half of it on a little-endian machine.
 const TGID_AND_GENERATION: usize = offset_of!(ProcessRow, tgid);
 
-/// Adds pages until a quarter of all slots is free, or there are as many as there may be; at least one. Cheap where
-/// there is nothing to do.
+/// Adds pages until a quarter of all slots is free, or there are as many as there may be; at least one. The same for
+/// sockets. Cheap where there is nothing to do.
 pub(crate) fn grow(kernel: &mut Kernel, sizing: &Sizing) {
+    if kernel.tier.btf {
+        grow_sockets(kernel, sizing);
+    }
     while let Some(stripes) = sizing.pages.get(kernel.pages.len()).copied() {
         let slots = (kernel.pages.len() * PAGE) as u64;
         if slots > 0 && free(kernel) >= slots / 4 {
@@ -38,6 +43,17 @@ pub(crate) fn grow(kernel: &mut Kernel, sizing: &Sizing) {
         }
         open_new_slots(kernel, sizing);
         tracing::info!(map_bytes = kernel.map_bytes(), pages = kernel.pages.len(), "ebpf: maps grown");
+    }
+}
+
+/// Adds pages of sockets while half of those that there are is in use.
+fn grow_sockets(kernel: &mut Kernel, sizing: &Sizing) {
+    let used = kernel.control.at(0, offset_of!(Control, sockets)).load(Ordering::Acquire);
+    while kernel.socket_pages() < u64::from(sizing.socket_pages) && used >= kernel.socket_pages() * PAGE_SOCKETS / 2 {
+        if let Err(error) = kernel.add_socket_page() {
+            tracing::warn!(%error, "ebpf: no page of sockets can be added, new connections have no owner");
+            return;
+        }
     }
 }
 

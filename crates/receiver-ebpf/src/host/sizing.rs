@@ -1,6 +1,9 @@
 //! How large the maps are and may become: computed before loading, held under `max_map_memory`.
 
-use crate::kernel::{Control, CpuRecord, PAGE_SLOTS, mirror_bytes, mirror_cells, overflow_bytes, page_bytes};
+use crate::kernel::{
+    Control, CpuRecord, MOST_SOCKET_PAGES, PAGE_SLOTS, mirror_bytes, mirror_cells, overflow_bytes, page_bytes,
+    socket_page_bytes,
+};
 
 /// Numbers of entries, and what they come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +16,17 @@ pub(crate) struct Sizing {
     pub(crate) stripes: u32,
     /// By page: how many copies of its counters it will have.
     pub(crate) pages: Vec<u32>,
+    /// Pages of the table of sockets, at most.
+    pub(crate) socket_pages: u32,
     /// Most memory of all, in bytes.
     limit: u64,
 }
 
 /// Beyond this many copies CPUs rarely meet; a copy of a page takes more than a MiB.
 const MOST_STRIPES: u32 = 16;
+
+/// Pages of sockets that come before copies of counters: 32,768 connections.
+const SOCKET_PAGES_FIRST: u32 = 4;
 
 /// Below this many there are too few for what any machine does; with a limit as low as that it is not held.
 const FEWEST_CELLS: u32 = 1024;
@@ -35,7 +43,10 @@ impl Sizing {
     pub(crate) fn new(max_processes: u32, cpus: u32, limit: u64) -> Result<Self, (Self, u64)> {
         let pages = max_processes.div_ceil(PAGE_SLOTS).max(1) as usize;
         let mut stripes = cpus.next_power_of_two().min(MOST_STRIPES);
-        let smallest = |stripes| Self { max_processes, cpus, stripes, pages: vec![1; pages], limit };
+        let smallest = |stripes| {
+            let pages = vec![1; pages];
+            Self { max_processes, cpus, stripes, pages, socket_pages: 1, limit }
+        };
         while smallest(stripes).most_bytes() > limit {
             if stripes == 1 {
                 let smallest = smallest(1);
@@ -45,11 +56,18 @@ impl Sizing {
             stripes /= 2;
         }
         let mut sizing = smallest(stripes);
+        // Some for sockets before all copies.
+        while sizing.socket_pages < SOCKET_PAGES_FIRST && sizing.most_bytes() + socket_page_bytes() <= limit {
+            sizing.socket_pages += 1;
+        }
         for page in 0..pages {
             sizing.pages[page] = stripes;
             while sizing.most_bytes() > limit && sizing.pages[page] > 1 {
                 sizing.pages[page] /= 2;
             }
+        }
+        while sizing.socket_pages < MOST_SOCKET_PAGES && sizing.most_bytes() + socket_page_bytes() <= limit {
+            sizing.socket_pages += 1;
         }
         Ok(sizing)
     }
@@ -71,24 +89,24 @@ impl Sizing {
     }
 
     fn mirrored_bytes_with(&self, cells: u32) -> u64 {
-        let single = Self { stripes: 1, pages: vec![1; self.pages.len()], ..self.clone() };
+        let single = Self { stripes: 1, pages: vec![1; self.pages.len()], socket_pages: 0, ..self.clone() };
         single.most_bytes() + mirror_bytes(self.ring(), cells, self.cpus)
     }
 
     /// Memory of all arrays once every page is there, in bytes.
     pub(crate) fn most_bytes(&self) -> u64 {
-        self.bytes_with(self.pages.len())
+        self.bytes_with(self.pages.len(), self.socket_pages)
     }
 
-    /// Memory of all arrays with the first `pages` pages, in bytes.
-    pub(crate) fn bytes_with(&self, pages: usize) -> u64 {
+    /// Memory of all arrays with the first `pages` pages of processes and `sockets` of sockets, in bytes.
+    pub(crate) fn bytes_with(&self, pages: usize, sockets: u32) -> u64 {
         let array = |entries: usize, size: usize| (entries * size).next_multiple_of(4096);
         let fixed = array(1, size_of::<Control>())
             + array(self.ring() as usize, size_of::<u64>())
             + array(self.cpus as usize, size_of::<CpuRecord>())
             + overflow_bytes(self.stripes as usize);
         let pages: usize = self.pages.iter().take(pages).map(|stripes| page_bytes(*stripes as usize)).sum();
-        (fixed + pages) as u64
+        (fixed + pages) as u64 + u64::from(sockets) * socket_page_bytes()
     }
 }
 
@@ -103,7 +121,7 @@ mod tests {
         let sizing = Sizing::new(10_240, 2, 32 * MIB).unwrap();
         assert_eq!(sizing.pages, [2; 10]);
         // With three slots of four in use there is a second page.
-        assert!(sizing.bytes_with(1) < 4 * MIB, "{}", sizing.bytes_with(1));
+        assert!(sizing.bytes_with(1, 1) < 4 * MIB, "{}", sizing.bytes_with(1, 1));
     }
 
     #[test]
@@ -115,7 +133,7 @@ mod tests {
                 assert!(sizing.pages.iter().all(|stripes| stripes.is_power_of_two() && *stripes <= sizing.stripes));
                 println!(
                     "{cpus} CPUs, {processes} processes: {} bytes with one page, {} with all {:?}",
-                    sizing.bytes_with(1),
+                    sizing.bytes_with(1, 1),
                     sizing.most_bytes(),
                     sizing.pages
                 );

@@ -6,6 +6,8 @@ pub(crate) const PAGE_SLOTS: u32 = 1024;
 pub(crate) const PAGE_BUCKETS: u32 = 4096;
 pub(crate) const BUCKET_WAYS: u32 = 8;
 pub(crate) const PAGE_CELLS: u32 = PAGE_BUCKETS * BUCKET_WAYS;
+pub(crate) const SOCKET_BUCKETS: u32 = 1024;
+pub(crate) const MOST_SOCKET_PAGES: u32 = 16;
 
 pub(crate) const IDENTITY_SLOT_SHIFT: u32 = 20;
 pub(crate) const IDENTITY_GENERATION_SHIFT: u32 = 40;
@@ -60,7 +62,7 @@ pub(crate) const LOSS_REASONS: [&str; 8] = [
 ];
 
 /// Names of `enum program`, by index.
-pub(crate) const PROGRAMS: [&str; 10] = [
+pub(crate) const PROGRAMS: [&str; 12] = [
     "tfo_switch",
     "tfo_sys_enter",
     "tfo_sys_exit",
@@ -69,8 +71,10 @@ pub(crate) const PROGRAMS: [&str; 10] = [
     "tfo_sock_recv",
     "tfo_tcp_state",
     "tfo_tcp_retrans",
+    "tfo_tcp_again",
+    "tfo_tcp_synack",
+    "tfo_adopt_sock",
     "tfo_fault_minor",
-    "tfo_fault_major",
 ];
 const PROGRAM_LEDGERS: usize = 12;
 
@@ -137,8 +141,11 @@ entries! {
         counted: [u64; 8],
         loss: [u64; LOSS_REASONS.len()],
         programs: [ProgramLedger; PROGRAM_LEDGERS],
-        listener: u64,
-        pad: [u64; 7],
+        moved: u64,
+        transition: u32,
+        unused: u32,
+        sockets: [u64; PROGRAM_LEDGERS],
+        pad: [u64; 2],
     }
 
     /// What all CPUs share, see `struct control`.
@@ -150,6 +157,8 @@ entries! {
         generation: u64,
         thrifty: u64,
         connections: [u64; 16],
+        sockets: u64,
+        socket_pages: u64,
         retired: [u64; 8],
     }
 
@@ -270,6 +279,9 @@ pub(crate) const DIRECTORY_BYTES: usize = DIRECTORY_BUCKETS + PAGE_BUCKETS as us
 /// Where the cells of a counter page begin, and its size.
 pub(crate) const COUNTER_CELLS: usize = PAGE_SLOTS as usize * size_of::<SlotCounters>();
 pub(crate) const COUNTER_BYTES: usize = COUNTER_CELLS + PAGE_CELLS as usize * size_of::<Cell>();
+/// Sockets of a page of their table, and its size.
+pub(crate) const PAGE_SOCKETS: u64 = SOCKET_BUCKETS as u64 * BUCKET_WAYS as u64;
+pub(crate) const SOCKET_BYTES: usize = SOCKET_BUCKETS as usize * BUCKET_WAYS as usize * (8 + 32);
 /// Where the cells of an overflow page begin, and its size.
 pub(crate) const OVERFLOW_CELLS: usize = size_of::<SlotCounters>();
 pub(crate) const OVERFLOW_BYTES: usize = OVERFLOW_CELLS + PLAIN_INDICES as usize * size_of::<Cell>();
@@ -356,6 +368,9 @@ mod tests {
             ("PAGE_SLOTS", u64::from(PAGE_SLOTS)),
             ("PAGE_BUCKETS", u64::from(PAGE_BUCKETS)),
             ("PAGE_CELLS", u64::from(PAGE_CELLS)),
+            ("SOCKET_BUCKETS", u64::from(SOCKET_BUCKETS)),
+            ("MOST_SOCKET_PAGES", u64::from(MOST_SOCKET_PAGES)),
+            ("sizeof(struct socket_page)", SOCKET_BYTES as u64),
             ("BUCKET_WAYS", u64::from(BUCKET_WAYS)),
             ("IDENTITY_SLOT_SHIFT", u64::from(IDENTITY_SLOT_SHIFT)),
             ("IDENTITY_GENERATION_SHIFT", u64::from(IDENTITY_GENERATION_SHIFT)),
@@ -392,7 +407,7 @@ mod tests {
             ("LOSS_REASONS", LOSS_REASONS.len() as u64),
             ("COLLECTORS", COLLECTORS as u64),
             ("PROGRAMS", PROGRAM_LEDGERS as u64),
-            ("PROGRAM_FAULT_MAJOR + 1", PROGRAMS.len() as u64),
+            ("PROGRAM_FAULT_MINOR + 1", PROGRAMS.len() as u64),
         ];
         let text: String =
             constants.map(|(name, value)| format!("_Static_assert({name} == {value}, \"{name}\");\n")).concat();

@@ -184,8 +184,7 @@ impl Kernel {
         let Some(all) = base.into_iter().chain(ladders).collect::<Option<Vec<_>>>() else {
             return false;
         };
-        let companions = self.tier.companions.iter().filter_map(|(_, hook)| open(&[*hook])).flatten();
-        self.attached.extend(all.into_iter().flatten().chain(companions));
+        self.attached.extend(all.into_iter().flatten());
         true
     }
 
@@ -205,7 +204,6 @@ impl Kernel {
             reason: format!("none of {:?} is allowed", ladder.iter().map(|rung| rung.name).collect::<Vec<_>>()),
         };
         for rung in rungs {
-            self.attach_companions(rung.hooks, btf, set);
             match self.attach_all(rung.hooks, btf, set) {
                 Ok(()) => return Ok(rung.name),
                 Err(error) => {
@@ -220,17 +218,6 @@ impl Kernel {
     fn attach_base(&mut self, btf: Option<&Btf>, set: Option<&ProgramSet>) -> Result<(), LoadError> {
         self.attach_all(self.tier.first, btf, set)?;
         self.attach_all(&BASE, btf, set)
-    }
-
-    /// Before those whose companions they are; what they know is missing without them.
-    fn attach_companions(&mut self, hooks: &[Hook], btf: Option<&Btf>, set: Option<&ProgramSet>) {
-        for (program, companion) in self.tier.companions {
-            if hooks.iter().any(|hook| hook.program == *program)
-                && let Err(error) = self.attach_all(&[*companion], btf, set)
-            {
-                tracing::warn!(program = companion.program, %error, "ebpf: connections have no owner until accepted");
-            }
-        }
     }
 
     /// Loads all before attaching the first, so that little time passes between two attachments.

@@ -1,12 +1,15 @@
 //! Pages while the programs run: taking over those that are pinned, adding more.
 
+use std::mem::offset_of;
+use std::sync::atomic::Ordering;
+
 use aya::maps::MapData;
 
-use super::abi::{COUNTER_BYTES, DIRECTORY_BYTES};
+use super::abi::{COUNTER_BYTES, Control, DIRECTORY_BYTES, SOCKET_BYTES};
 use super::load::{Kernel, fault};
 use super::mapped::page_size;
 use super::mirror::Mirror;
-use super::pages::{self, Page};
+use super::pages::{self, Page, create};
 use super::requirements::LoadError;
 
 impl Kernel {
@@ -47,6 +50,27 @@ impl Kernel {
         Ok(())
     }
 
+    /// Pages of the table of sockets, which stay with the map that they are in.
+    pub(crate) fn socket_pages(&self) -> u64 {
+        self.control.at(0, offset_of!(Control, socket_pages)).load(Ordering::Acquire)
+    }
+
+    /// Adds a page to the table of sockets.
+    ///
+    /// # Errors
+    /// Where the kernel refuses the map, as without CAP_BPF or memory.
+    pub(crate) fn add_socket_page(&mut self) -> Result<(), LoadError> {
+        let pages = self.socket_pages();
+        let page =
+            create(b"tfo_sockets", SOCKET_BYTES).map_err(|error| fault("tfo_sockets", format!("page: {error}")))?;
+        let number = u32::try_from(pages).unwrap_or(u32::MAX);
+        let Some(outer) = &mut self.outer else { return Ok(()) };
+        let set = outer.sockets.set(number, &page, 0);
+        set.map_err(|error| LoadError::of("page of", "tfo_sockets", &error))?;
+        self.control.at(0, offset_of!(Control, socket_pages)).store(pages + 1, Ordering::Release);
+        Ok(())
+    }
+
     fn install(&mut self, number: u32, maps: &[MapData]) -> Result<(), LoadError> {
         let Some(outer) = &mut self.outer else { return Ok(()) };
         pages::install(outer, number, self.stripes, maps)
@@ -57,13 +81,19 @@ impl Kernel {
     pub(crate) fn map_bytes(&self) -> u64 {
         let pages: usize = self.pages.iter().map(|page| page_bytes(page.counters.len())).sum();
         let fixed = self.control.bytes() + self.free.bytes() + self.cpus.bytes() + overflow_bytes(self.overflow.len());
-        (pages + fixed) as u64 + self.mirror.as_ref().map_or(0, Mirror::bytes)
+        let mirror = self.mirror.as_ref().map_or(0, Mirror::bytes);
+        (pages + fixed) as u64 + self.socket_pages() * socket_page_bytes() + mirror
     }
 }
 
 /// Bytes of a page with `stripes` copies of its counters.
 pub(crate) fn page_bytes(stripes: usize) -> usize {
     DIRECTORY_BYTES.next_multiple_of(page_size()) + stripes * COUNTER_BYTES.next_multiple_of(page_size())
+}
+
+/// Bytes of a page of the table of sockets.
+pub(crate) fn socket_page_bytes() -> u64 {
+    SOCKET_BYTES.next_multiple_of(page_size()) as u64
 }
 
 /// Bytes of the overflow counters.

@@ -3,7 +3,7 @@
 use aya::Btf;
 use aya::programs::links::FdLink;
 use aya::programs::perf_event::{PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent};
-use aya::programs::{BtfTracePoint, FEntry, FExit, PerfEvent, Program, ProgramError, TracePoint};
+use aya::programs::{BtfTracePoint, FExit, PerfEvent, Program, ProgramError, TracePoint};
 use aya::util::online_cpus;
 
 use super::requirements::LoadError;
@@ -21,8 +21,6 @@ pub(crate) struct Hook {
 pub(crate) enum At {
     /// A tracepoint, with typed arguments.
     TpBtf(&'static str),
-    /// The entry of a kernel function, with typed arguments.
-    Fentry(&'static str),
     /// The return of a kernel function, with typed arguments.
     Fexit(&'static str),
     /// A tracepoint of tracefs, by category and name, with the bytes of its event.
@@ -45,7 +43,6 @@ impl At {
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::TpBtf(_) => "tp_btf",
-            Self::Fentry(_) => "fentry",
             Self::Fexit(_) => "fexit",
             Self::Tracepoint(..) => "tracepoint",
             Self::Every(_) => "perf_event",
@@ -56,10 +53,6 @@ impl At {
 impl Hook {
     pub(crate) const fn tp_btf(program: &'static str, tracepoint: &'static str) -> Self {
         Self { program, at: At::TpBtf(tracepoint) }
-    }
-
-    pub(crate) const fn fentry(program: &'static str, function: &'static str) -> Self {
-        Self { program, at: At::Fentry(function) }
     }
 
     pub(crate) const fn fexit(program: &'static str, function: &'static str) -> Self {
@@ -79,7 +72,6 @@ impl Hook {
         let btf = || btf.ok_or(ProgramError::NotLoaded);
         match self.at {
             At::TpBtf(name) => btf_tracepoint(program)?.load(name, btf()?),
-            At::Fentry(name) => fentry(program)?.load(name, btf()?),
             At::Fexit(name) => fexit(program)?.load(name, btf()?),
             At::Tracepoint(..) => tracepoint(program)?.load(),
             At::Every(_) => perf_event(program)?.load(),
@@ -92,11 +84,6 @@ impl Hook {
         match self.at {
             At::TpBtf(_) => {
                 let program = btf_tracepoint(program)?;
-                let link = program.attach()?;
-                Ok(Some(program.take_link(link)?.into()))
-            }
-            At::Fentry(_) => {
-                let program = fentry(program)?;
                 let link = program.attach()?;
                 Ok(Some(program.take_link(link)?.into()))
             }
@@ -124,7 +111,6 @@ impl Hook {
     pub(super) fn unload(self, program: &mut Program) {
         let _ = match self.at {
             At::TpBtf(_) => btf_tracepoint(program).and_then(BtfTracePoint::unload),
-            At::Fentry(_) => fentry(program).and_then(FEntry::unload),
             At::Fexit(_) => fexit(program).and_then(FExit::unload),
             At::Tracepoint(..) => tracepoint(program).and_then(TracePoint::unload),
             At::Every(_) => perf_event(program).and_then(PerfEvent::unload),
@@ -153,10 +139,6 @@ fn tracepoint(program: &mut Program) -> Result<&mut TracePoint, ProgramError> {
 }
 
 fn perf_event(program: &mut Program) -> Result<&mut PerfEvent, ProgramError> {
-    program.try_into()
-}
-
-fn fentry(program: &mut Program) -> Result<&mut FEntry, ProgramError> {
     program.try_into()
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use aya::maps::{Map, MapData};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
-use super::abi::{Control, CpuRecord, Entry};
+use super::abi::{Control, CpuRecord, Entry, MOST_SOCKET_PAGES};
 use super::attach::Attached;
 use super::casts::Casts;
 use super::events::Faults;
@@ -21,7 +21,7 @@ use super::tiers::Tier;
 use super::{pin, system};
 
 /// Maps that are pinned beside the pages.
-const MAPS: [&str; 9] = [
+const MAPS: [&str; 8] = [
     "tfo_control",
     "tfo_free",
     "tfo_cpus",
@@ -30,7 +30,6 @@ const MAPS: [&str; 9] = [
     "tfo_counters",
     "tfo_tasks",
     "tfo_sockets",
-    "tfo_accepted",
 ];
 
 /// What is to be loaded. Sizes are numbers of entries.
@@ -160,7 +159,8 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
             .map_max_entries("tfo_cpus", options.cpus)
             .map_max_entries("tfo_overflow", options.stripes)
             .map_max_entries("tfo_directory", options.pages)
-            .map_max_entries("tfo_counters", options.pages * options.stripes);
+            .map_max_entries("tfo_counters", options.pages * options.stripes)
+            .map_max_entries("tfo_sockets", MOST_SOCKET_PAGES);
         for (name, each) in tier.entries {
             loader.map_max_entries(name, each * options.ring);
         }
@@ -301,7 +301,11 @@ impl Maps<'_> {
             let map = self.ebpf.take_map(name).ok_or_else(|| fault(name, "not in the object"))?;
             map.try_into().map_err(|error| fault(name, format!("{error}")))
         };
-        Ok(OuterMaps { directory: take("tfo_directory")?, counters: take("tfo_counters")? })
+        Ok(OuterMaps {
+            directory: take("tfo_directory")?,
+            counters: take("tfo_counters")?,
+            sockets: take("tfo_sockets")?,
+        })
     }
 
     fn array(&mut self, name: &str) -> Result<MapData, LoadError> {

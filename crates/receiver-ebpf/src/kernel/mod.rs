@@ -36,7 +36,7 @@ mod verifier_4_15;
 pub(crate) use abi::*;
 pub(crate) use attach::Attached;
 pub(crate) use aya::programs::perf_event::SoftwareEvent;
-pub(crate) use grow::{overflow_bytes, page_bytes};
+pub(crate) use grow::{overflow_bytes, page_bytes, socket_page_bytes};
 pub(crate) use hooks::{Hook, Ladder, Rung};
 pub(crate) use load::{Kernel, Options, Setting};
 pub(crate) use mirror::{bytes as mirror_bytes, cells as mirror_cells};

@@ -140,6 +140,7 @@ pub(super) fn install(outer: &mut OuterMaps, page: u32, stripes: u32, maps: &[Ma
 pub(super) struct OuterMaps {
     pub(super) directory: ArrayOfMaps<MapData>,
     pub(super) counters: ArrayOfMaps<MapData>,
+    pub(super) sockets: ArrayOfMaps<MapData>,
 }
 
 /// `BPF_MAP_CREATE`'s part of `union bpf_attr`.
@@ -160,7 +161,7 @@ const BPF_MAP_TYPE_ARRAY: u32 = 2;
 const BPF_F_MMAPABLE: u32 = 1024;
 
 /// Creates a mmapable array with one value of `bytes` bytes; aya gives such maps no name of ours.
-fn create(name: &[u8], bytes: usize) -> io::Result<MapData> {
+pub(super) fn create(name: &[u8], bytes: usize) -> io::Result<MapData> {
     let mut attributes = MapCreate {
         map_type: BPF_MAP_TYPE_ARRAY,
         key_size: 4,

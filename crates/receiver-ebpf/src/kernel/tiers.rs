@@ -22,8 +22,6 @@ pub(crate) struct Tier {
     pub(super) entries: &'static [(&'static str, u32)],
     /// What is attached before all else.
     pub(super) first: &'static [Hook],
-    /// What comes with a program, where it can be had.
-    pub(super) companions: &'static [(&'static str, Hook)],
 }
 
 /// Best first. An object whose maps cannot all be made, or whose base does not attach, is not for this kernel:
@@ -37,7 +35,6 @@ pub(crate) static TIERS: [Tier; 3] = [
         maps: &[],
         entries: &[],
         first: &[],
-        companions: &[],
     },
     Tier {
         name: "hash",
@@ -45,13 +42,9 @@ pub(crate) static TIERS: [Tier; 3] = [
         btf: true,
         casts: false,
         maps: &["tfo_locks"],
-        entries: &[("tfo_tasks", 2), ("tfo_sockets", 1)],
-        // No entry may outlive its address: these come before what makes entries.
-        first: &[
-            Hook::tp_btf("tfo_task_free", "sched_process_free"),
-            Hook::tp_btf("tfo_sock_free", "tcp_destroy_sock"),
-        ],
-        companions: &[("tfo_tcp_state", Hook::fentry("tfo_tcp_clone", "inet_csk_clone_lock"))],
+        entries: &[("tfo_tasks", 2)],
+        // No entry may outlive its address: this comes before what makes entries.
+        first: &[Hook::tp_btf("tfo_task_free", "sched_process_free")],
     },
     Tier {
         name: "tracepoint",
@@ -61,7 +54,6 @@ pub(crate) static TIERS: [Tier; 3] = [
         maps: &[],
         entries: &[],
         first: &[],
-        companions: &[],
     },
 ];
 
