@@ -79,19 +79,4 @@ struct event_tcp_retransmit_synack {
 	__u64 skaddr;
 } CORE;
 
-/* Since 6.3. */
-struct event_sock_send_length {
-	__u16 family;
-	__u16 protocol;
-	__u32 ret;
-	__u32 flags;
-} CORE;
-
-struct event_sock_recv_length {
-	__u16 family;
-	__u16 protocol;
-	__u32 ret;
-	__u32 flags;
-} CORE;
-
 #define CLONE_THREAD 0x10000

@@ -56,7 +56,7 @@ fn calls_are_exact_also_of_processes_that_are_gone_between_two_reads() {
 }
 
 #[test]
-fn switches_equal_proc_to_the_last_one_and_times_within_two_percent() {
+fn switches_equal_proc_to_the_last_one_and_times_but_for_a_moment_each() {
     for (test, what, number) in [("sy", "yield", 20_000), ("sm", "mix", 300)] {
         let measurement = measure(&[("ebpf_scheduler", "")]);
         let rivals: Vec<Workload> = (0..2).map(|_| Workload::start("rival", what, &[3 * number])).collect();
@@ -82,7 +82,8 @@ fn switches_equal_proc_to_the_last_one_and_times_within_two_percent() {
         let waited: f64 = schedstat.split_whitespace().nth(1).unwrap().parse().unwrap();
         let (on_cpu, in_queue) = (sum("ebpf.sched.oncpu.time"), sum("ebpf.sched.runqueue.time"));
         println!("{what}: on CPU {on_cpu} of {cpu_ns} ns, waited {in_queue} of {waited} ns, switches {kernel:?}");
-        let margin = |of: f64| of * 0.02 + 2e6 * f64::from(slow());
+        // The clock is read at the tracepoint, the kernel's own a moment before or after.
+        let margin = |of: f64| of * 0.02 + f64::from(slow()) * (2e6 + 1e3 * kernel.iter().sum::<f64>());
         assert!((on_cpu - cpu_ns).abs() < margin(cpu_ns), "{what}: {on_cpu} ns on a CPU, by its own clock {cpu_ns}");
         assert!((in_queue - waited).abs() < margin(waited), "{what}: {in_queue} ns waited, to the kernel {waited}");
         rivals.into_iter().chain([load]).for_each(|load| drop(load.finish()));
@@ -132,6 +133,7 @@ fn transitions_of_two_hundred_connections_are_their_owners() {
     for (test, family) in [("t4", 4), ("t6", 6)] {
         Workload::start(main_of(test), "script", &[family, 200]).finish();
     }
+    measurement.agent.expect_log("no bytes, datagrams or round trips", 5);
     let sink = measurement.end();
     for (test, network) in [("t4", "ipv4"), ("t6", "ipv6")] {
         let transitions = |name: &str| {

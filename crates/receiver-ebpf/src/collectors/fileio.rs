@@ -43,6 +43,7 @@ const TYPES: [&str; 8] =
 struct FileIo {
     /// By type: whether it is exported.
     wanted: [bool; TYPES.len()],
+    /// Whether it has been said what is missing.
     warned: bool,
 }
 

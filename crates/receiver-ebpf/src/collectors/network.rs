@@ -12,7 +12,7 @@ use crate::catalog::{self, NETWORK_DIRECTION, NETWORK_TRANSPORT, NETWORK_TYPE, S
 use crate::extension::EXTENSION;
 use crate::kernel::{
     Cell, Hook, INDEX_CONNECT_FAILURE, INDEX_CONNECTION, INDEX_CONNECTION_END, INDEX_NETWORK, INDEX_RETRANSMIT,
-    INDEX_RTT, Ladder, Rung,
+    INDEX_RTT, Kernel, Ladder, Rung,
 };
 use crate::receiver::configure;
 
@@ -60,7 +60,7 @@ pub(crate) static COLLECTOR: Collector = Collector {
             Rung { name: "connections", hooks: &[STATE_EVENTS[1], RESENT, ANSWERED] },
         ],
     },
-    reader: |_| Box::new(|| Box::new(Streams::new(Network))),
+    reader: |_| Box::new(|| Box::new(Streams::new(Network::default()))),
 };
 
 const STATE: Hook = Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state");
@@ -79,7 +79,11 @@ const RECEIVE6: Hook = Hook::fexit("tfo_inet6_recv", "inet6_recvmsg");
 const RESENT: Hook = Hook::tracepoint("tfo_tcp_retrans", "tcp", "tcp_retransmit_skb");
 const ANSWERED: Hook = Hook::tracepoint("tfo_tcp_synack", "tcp", "tcp_retransmit_synack");
 
-struct Network;
+#[derive(Default)]
+struct Network {
+    /// Whether it has been said what is missing.
+    warned: bool,
+}
 
 const UDP: u32 = 4;
 const RECEIVE: u32 = 2;
@@ -91,6 +95,16 @@ fn pick(key: &'static str, bit: bool, yes: &'static str, no: &'static str) -> At
 }
 
 impl Figures for Network {
+    fn prepare(&mut self, kernel: &Kernel) {
+        if !kernel.tier.btf && !self.warned {
+            self.warned = true;
+            tracing::warn!(
+                "ebpf: without BTF no descriptor's socket is known: connections, failures and retransmits are counted, \
+                 no bytes, datagrams or round trips"
+            );
+        }
+    }
+
     fn indices(&self) -> Vec<Range<u32>> {
         only(INDEX_NETWORK..INDEX_CONNECTION_END)
     }

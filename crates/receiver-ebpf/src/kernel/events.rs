@@ -25,7 +25,7 @@ macro_rules! event {
     };
 }
 
-const EVENTS: [Event; 16] = [
+const EVENTS: [Event; 14] = [
     event!("raw_syscalls", "sys_enter", ["id"], "4.15"),
     event!("raw_syscalls", "sys_exit", ["id", "ret"], "4.15"),
     event!("sched", "sched_switch", ["prev_pid", "prev_state", "next_pid"], "4.15"),
@@ -45,8 +45,6 @@ const EVENTS: [Event; 16] = [
     },
     event!("tcp", "tcp_retransmit_skb", ["skaddr"], "4.15"),
     event!("tcp", "tcp_retransmit_synack", ["skaddr"], "4.15"),
-    event!("sock", "sock_send_length", ["family", "protocol", "ret", "flags"], "6.3"),
-    event!("sock", "sock_recv_length", ["family", "protocol", "ret", "flags"], "6.3"),
 ];
 
 /// What is missing, by category and name of the tracepoint.

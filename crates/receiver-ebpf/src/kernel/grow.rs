@@ -18,7 +18,8 @@ impl Kernel {
     /// # Errors
     /// Where the kernel refuses a map, as without CAP_BPF or memory.
     pub(crate) fn add_page(&mut self, stripes: u32) -> Result<(), LoadError> {
-        if self.mirror.is_some() {
+        // Not by the mirror: while it is brought up to date it is not there.
+        if !self.tier.btf {
             let page = Page::anonymous().map_err(|error| fault("tfo_counters", format!("page: {error}")))?;
             self.pages.push(page);
             return Ok(());
