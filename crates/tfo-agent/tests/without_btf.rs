@@ -121,7 +121,9 @@ fn faults_equal_getrusage_but_for_the_pages_that_exec_makes_for_its_arguments() 
         let mode = if what == "kernel-faults" { "kernel" } else { "user" };
         let kind = if what == "major-faults" { "major" } else { "minor" };
         let marked = faults(&measurement.sink, &pid, kind, &[("ebpf.paging.mode", mode)]);
-        assert!(marked >= number as f64, "{what}: {marked} in {mode} mode");
+        // Where temporary files are in memory no fault of one is major.
+        let expected = work[kind].min(number as f64);
+        assert!(marked >= expected, "{what}: {marked} in {mode} mode");
         load.finish();
         measurement.end();
     }
