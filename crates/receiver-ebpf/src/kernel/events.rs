@@ -1,5 +1,7 @@
 //! The tracepoints of the tracepoint tier and the fields that it reads of each, as this kernel has them.
 
+use std::path::Path;
+
 use aya::{Btf, Endianness};
 
 use super::layout::Types;
@@ -9,46 +11,42 @@ use super::tracefs;
 
 /// A struct of `ebpf/tracepoint/events.h`.
 struct Event {
-    /// Its name without `event_`.
+    /// Its name without `event_`: that of the first of these tracepoints.
     name: &'static str,
-    /// Tracepoints that it may stand for: the first one that there is.
+    /// Tracepoints that it may stand for; the first one that there is.
     at: &'static [(&'static str, &'static str)],
     /// Fields without which nothing is counted; others are looked for by the programs.
     fields: &'static [&'static str],
-    /// The first kernel that has it.
-    since: &'static str,
 }
 
-macro_rules! event {
-    ($category:literal, $name:literal, [$($field:literal),*], $since:literal) => {
-        Event { name: $name, at: &[($category, $name)], fields: &[$($field),*], since: $since }
-    };
+const fn event(at: &'static [(&'static str, &'static str)], fields: &'static [&'static str]) -> Event {
+    Event { name: at[0].1, at, fields }
 }
 
 const EVENTS: [Event; 14] = [
-    event!("raw_syscalls", "sys_enter", ["id"], "4.15"),
-    event!("raw_syscalls", "sys_exit", ["id", "ret"], "4.15"),
-    event!("sched", "sched_switch", ["prev_pid", "prev_state", "next_pid"], "4.15"),
-    event!("sched", "sched_wakeup", ["pid"], "4.15"),
-    event!("sched", "sched_wakeup_new", ["pid"], "4.15"),
-    event!("sched", "sched_migrate_task", ["pid", "orig_cpu", "dest_cpu"], "4.15"),
-    event!("sched", "sched_process_exit", ["pid"], "4.15"),
-    event!("sched", "sched_process_exec", ["pid", "old_pid"], "4.15"),
-    event!("task", "task_newtask", ["pid", "clone_flags"], "4.15"),
-    event!("task", "task_rename", ["pid", "newcomm"], "4.15"),
-    event!("oom", "mark_victim", ["pid"], "4.15"),
-    Event {
-        name: "inet_sock_set_state",
-        at: &[("sock", "inet_sock_set_state"), ("tcp", "tcp_set_state")],
-        fields: &["skaddr", "oldstate", "newstate", "sport", "daddr_v6"],
-        since: "4.15",
-    },
-    event!("tcp", "tcp_retransmit_skb", ["skaddr"], "4.15"),
-    event!("tcp", "tcp_retransmit_synack", ["skaddr"], "4.15"),
+    event(&[("raw_syscalls", "sys_enter")], &["id"]),
+    event(&[("raw_syscalls", "sys_exit")], &["id", "ret"]),
+    event(&[("sched", "sched_switch")], &["prev_pid", "prev_state", "next_pid"]),
+    event(&[("sched", "sched_wakeup")], &["pid"]),
+    event(&[("sched", "sched_wakeup_new")], &["pid"]),
+    event(&[("sched", "sched_migrate_task")], &["pid", "orig_cpu", "dest_cpu"]),
+    event(&[("sched", "sched_process_exit")], &["pid"]),
+    event(&[("sched", "sched_process_exec")], &["pid", "old_pid"]),
+    event(&[("task", "task_newtask")], &["pid", "clone_flags"]),
+    event(&[("task", "task_rename")], &["pid", "newcomm"]),
+    event(&[("oom", "mark_victim")], &["pid"]),
+    event(
+        &[("sock", "inet_sock_set_state"), ("tcp", "tcp_set_state")],
+        &["skaddr", "oldstate", "newstate", "sport", "daddr_v6"],
+    ),
+    event(&[("tcp", "tcp_retransmit_skb")], &["skaddr"]),
+    event(&[("tcp", "tcp_retransmit_synack")], &["skaddr"]),
 ];
 
 /// What is missing, by category and name of the tracepoint.
 pub(super) type Faults = Vec<((&'static str, &'static str), LoadError)>;
+
+const NO_TRACEPOINT: &str = "this kernel has no such tracepoint; use one from 4.15 on with CONFIG_FTRACE_SYSCALLS=y";
 
 /// What this kernel has of them.
 pub(super) struct Events {
@@ -62,7 +60,11 @@ impl Events {
     /// # Errors
     /// Where there is no tracefs to read.
     pub(super) fn read() -> Result<Self, LoadError> {
-        let root = tracefs::events()?;
+        Ok(Self::of(&tracefs::events()?))
+    }
+
+    /// Of the tracepoints below `root`.
+    fn of(root: &Path) -> Self {
         let mut events = Self { faults: Vec::new(), types: Types::new() };
         for event in &EVENTS {
             let found = event.at.iter().find_map(|place| {
@@ -70,8 +72,7 @@ impl Events {
                 Some((*place, tracefs::fields(&directory).ok()?, directory))
             });
             for place in event.at.iter().filter(|place| found.as_ref().is_none_or(|(here, ..)| here != *place)) {
-                let reason = format!("this kernel has no such tracepoint; it is there since Linux {}", event.since);
-                events.fault(*place, reason);
+                events.fault(*place, NO_TRACEPOINT.to_owned());
             }
             let Some((place, fields, directory)) = found else { continue };
             let missing = event.fields.iter().find(|name| !fields.iter().any(|field| field.name == **name));
@@ -89,7 +90,7 @@ impl Events {
             }
             events.types.add_struct(&format!("event_{}", event.name), &fields);
         }
-        Ok(events)
+        events
     }
 
     fn fault(&mut self, place: (&'static str, &'static str), reason: String) {
@@ -114,4 +115,42 @@ impl Events {
 /// Why a tracepoint cannot be read, if it cannot.
 pub(super) fn fault_of(faults: &Faults, category: &str, name: &str) -> Option<LoadError> {
     faults.iter().find(|((place, event), _)| *place == category && *event == name).map(|(_, error)| error.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_field_or_a_tracepoint_that_is_missing_is_named_with_the_place_and_the_remedy() {
+        let root = std::env::temp_dir().join(format!("tfo-events-{}", std::process::id()));
+        let write = |category: &str, name: &str, fields: &[&str]| {
+            let directory = root.join(category).join(name);
+            fs::create_dir_all(&directory).unwrap();
+            let lines = (8..).step_by(8).zip(fields);
+            let line =
+                |(offset, name): (u32, &&str)| format!("\tfield:long {name};\toffset:{offset};\tsize:8;\tsigned:1;\n");
+            fs::write(directory.join("format"), lines.map(line).collect::<String>()).unwrap();
+        };
+        write("sched", "sched_switch", &["prev_pid", "next_pid"]);
+        write("task", "task_rename", &["pid", "newcomm"]);
+        write("tcp", "tcp_set_state", &["skaddr", "oldstate", "newstate", "sport", "daddr_v6"]);
+        let events = Events::of(&root);
+        let format = root.join("sched/sched_switch/format");
+        let fault = |category, name| fault_of(&events.faults, category, name).map(|error| error.to_string());
+        assert_eq!(
+            fault("sched", "sched_switch").unwrap(),
+            format!(
+                "tracepoint sched/sched_switch: it has no field prev_state in {}; use a kernel with \
+                 CONFIG_DEBUG_INFO_BTF=y, where no field is looked for by its place",
+                format.display()
+            )
+        );
+        assert!(fault("raw_syscalls", "sys_exit").unwrap().contains("this kernel has no such tracepoint"));
+        assert!(fault("sock", "inet_sock_set_state").is_some(), "of 4.16");
+        assert_eq!((fault("task", "task_rename"), fault("tcp", "tcp_set_state")), (None, None));
+        fs::remove_dir_all(&root).unwrap();
+    }
 }

@@ -43,14 +43,14 @@ impl Mirror {
         let records = self.records()?;
         self.counted_before = counted(&records);
         let made = made(&records);
-        let first: Vec<_> = self.processes.iter().flatten().collect();
+        let first: Vec<_> = self.processes.iter().collect::<Result<_, _>>()?;
         self.meet(kernel, &first, make_room);
         let ended: Vec<u64> =
             first.iter().filter(|(life, entry)| self.has_ended(*life, entry)).map(|(life, _)| *life).collect();
         let mut over = Over { lives: self.final_lives(now), ..Over::default() };
         let mut sums = self.overflow.retired.clone();
-        let cells = self.carry_cells(kernel, make_room, &mut sums, &mut over);
-        let processes = self.carry_processes(kernel, make_room, &mut sums);
+        let cells = self.carry_cells(kernel, make_room, &mut sums, &mut over)?;
+        let processes = self.carry_processes(kernel, make_room, &mut sums)?;
         self.carry_overflow(&records, &mut sums)?;
         self.carry_records(kernel, &sums)?;
         for (index, cell) in sums.unattributed.clone() {
@@ -84,11 +84,13 @@ impl Mirror {
         make_room: &mut dyn FnMut(&mut Kernel),
         sums: &mut Sums,
         over: &mut Over,
-    ) -> u64 {
+    ) -> Result<u64, MapError> {
         let mut orphans = HashSet::new();
         let mut newcomers = Vec::new();
         let mut walked = 0;
-        for (key, cell) in self.cells.iter().flatten() {
+        for entry in self.cells.iter() {
+            // What was not walked over must not be taken for gone.
+            let (key, cell) = entry?;
             walked += 1;
             if key.life == UNATTRIBUTED_LIFE {
                 let sum = sums.unattributed.entry(key.index).or_default();
@@ -122,13 +124,24 @@ impl Mirror {
             }
             put(kernel, self.known.get(&key.life).and_then(|known| known.place), key.index, &cell, sums);
         }
-        walked
+        Ok(walked)
     }
 
     /// Carries what stands in the entries of processes, names last; returns how many there are.
-    fn carry_processes(&mut self, kernel: &mut Kernel, make_room: &mut dyn FnMut(&mut Kernel), sums: &mut Sums) -> u64 {
-        let entries: Vec<_> = self.processes.iter().flatten().collect();
+    fn carry_processes(
+        &mut self,
+        kernel: &mut Kernel,
+        make_room: &mut dyn FnMut(&mut Kernel),
+        sums: &mut Sums,
+    ) -> Result<u64, MapError> {
+        let entries: Vec<_> = self.processes.iter().collect::<Result<_, _>>()?;
         self.meet(kernel, &entries, make_room);
+        // The loser of two that opened a process at once has taken its own entry back.
+        let lives: HashSet<u64> = entries.iter().map(|(life, _)| *life).collect();
+        let now = monotonic_now();
+        for (_, known) in self.known.iter_mut().filter(|(life, known)| known.ended.is_none() && !lives.contains(life)) {
+            known.ended = Some((now, now));
+        }
         for (life, entry) in &entries {
             let entry = self.settled(*life, entry);
             let Some(known) = self.known.get(life) else {
@@ -145,7 +158,7 @@ impl Mirror {
                 None => sums.slots = sums.slots.plus(&entry.counters),
             }
         }
-        entries.len() as u64
+        Ok(entries.len() as u64)
     }
 
     /// The entry in a moment in which nobody writes its name.

@@ -96,14 +96,20 @@ impl Mirror {
     /// What threads that are on a CPU have gathered since they got it.
     pub(super) fn running(&self) -> Vec<RunningRecord> {
         let now = monotonic_now();
-        let threads = self.threads.iter().flatten().filter(|(_, thread)| thread.running != 0);
-        let record = |(_, thread): (u32, ThreadEntry)| {
+        let threads = self.threads().into_values().filter(|thread| thread.running != 0);
+        let record = |thread: ThreadEntry| {
             let place = self.known.get(&thread.life)?.place?;
             let identity = place.identity();
             let runtime = now.saturating_sub(thread.running);
             Some(RunningRecord { identity, runtime, ..RunningRecord::default() })
         };
         threads.filter_map(record).collect()
+    }
+
+    /// Every thread once: a walk begins again where the entry that it stood at was taken away.
+    fn threads(&self) -> HashMap<u32, ThreadEntry> {
+        let most = usize::try_from(self.fill.room[0]).unwrap_or(usize::MAX).saturating_mul(8);
+        self.threads.iter().flatten().take(most).collect()
     }
 
     /// Sockets of the agent's network namespace by TCP state.

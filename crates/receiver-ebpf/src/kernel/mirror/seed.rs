@@ -64,8 +64,7 @@ impl Mirror {
 
     /// Takes away the threads that ended before somebody was there to see it.
     pub(in crate::kernel) fn weed(&mut self) {
-        let threads: Vec<(u32, ThreadEntry)> = self.threads.iter().flatten().collect();
-        for (thread, entry) in threads {
+        for (thread, entry) in self.threads() {
             if !proc::is_alive(thread) && self.threads.remove(&thread).is_ok() {
                 self.count(entry.life, -1);
             }
