@@ -51,8 +51,9 @@ struct socket_entry {
 };
 
 /* Entries that were made, in `counted` behind the collectors: how fast the hashes fill up. */
-#define COUNTED_PROCESSES 6
-#define COUNTED_CELLS 7
+#define COUNTED_PROCESSES COLLECTORS
+#define COUNTED_CELLS (COLLECTORS + 1)
+_Static_assert(COUNTED_CELLS < sizeof(((struct cpu_record *)0)->counted) / sizeof(__u64), "room in counted");
 
 /* What the agent says of a call, by its number: the file operation that it is, from 1, and whether it is special. */
 #define CALL_OPERATION 7
