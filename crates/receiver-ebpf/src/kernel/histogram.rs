@@ -8,7 +8,8 @@ use num_bigint::BigUint;
 /// What the header expects of the programs that include it.
 const AROUND: &str = "#include <stdio.h>\n\
     typedef unsigned char __u8; typedef unsigned __u32; typedef unsigned long long __u64;\n\
-    #define __noinline __attribute__((noinline))\n#undef __always_inline\n\
+    #define __noinline __attribute__((noinline))\n#define barrier_var(var) asm volatile(\"\" : \"+r\"(var))\n\
+    #undef __always_inline\n\
     #define __always_inline inline\n\
     #include \"histogram_bucket.h\"\n#include \"tracepoint/histogram_bucket.h\"\n";
 
