@@ -90,6 +90,9 @@ static __always_inline void adopt_child(struct task_struct *child)
 		count_loss(LOSS_TASK_STORAGE);
 		return;
 	}
+	/* It has not run yet. What stands here is of a task whose end was not seen, at the same address. */
+	if (state->claimed != UNCLAIMED)
+		__builtin_memset(state, 0, sizeof(*state));
 	state->syscall = FORKED;
 	if (!SWAP(state->claimed, LOCK_TASK(child), UNCLAIMED, CLAIMED))
 		return;

@@ -277,7 +277,8 @@ static __always_inline void tcp_transition(struct cpu_record *record, struct soc
 	struct socket_state *state = socket_state(address, new);
 
 	if (state) {
-		if (!state->seen)
+		/* Whatever stood here of a closed one is another's. */
+		if (!state->seen || old == TCP_CLOSE)
 			set_socket_baseline(state, tcp_of(sk));
 		state->seen = TRANSITION(old, new);
 	}
