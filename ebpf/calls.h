@@ -11,8 +11,9 @@
 
 /* Calls that are special; -1 where there is none. Filled by the agent from its tables of names. */
 const volatile __s32 sigreturns[4] = { -1, -1, -1, -1 };
-const volatile __s32 renames[8] = { -1, -1, -1, -1, -1, -1, -1, -1 }; /* after these a process may have another name */
 const volatile __s32 births[8] = { -1, -1, -1, -1, -1, -1, -1, -1 }; /* the calls that a new task returns from */
+/* By number, whichever of the two tables it is of: whether a process may have another name after it. */
+const volatile __u8 renames[SYSCALL_NUMBERS] = {};
 
 /* -4095..-1 is an error. Four of them never reach user space: the call is entered again, or ends as EINTR. */
 #define MAX_ERRNO 4095
@@ -106,14 +107,22 @@ static __always_inline bool is_measured(struct cpu_record *current)
 }
 
 /* With another name comes another verdict. */
-static __always_inline bool is_rename(__s32 call)
+static __always_inline bool is_rename(__u32 number)
 {
-	bool rename = false;
+	return renames[number & (SYSCALL_NUMBERS - 1)];
+}
 
-#pragma unroll
-	for (int known = 0; known < 8; known++)
-		rename |= call == renames[known];
-	return rename;
+/* Whether all collectors are denied for which calls are followed, and that are on: `served` has their bits. */
+static __always_inline bool is_unwanted(__u32 denied, __u32 served)
+{
+	return filtering && (denied & served) == served;
+}
+
+/* Notes a call of which nobody wants to know. */
+static __always_inline void begin_unwanted_call(struct cpu_record *current)
+{
+	current->syscall = UNWANTED;
+	current->entered = 0;
 }
 
 /* Notes the call that begins; `file` is the type of the file that it works on. */
@@ -141,6 +150,7 @@ static __always_inline struct ended_call end_call(struct cpu_record *current, vo
 	if (pending == FORKED && is_birth(registers, task, result))
 		return ended;
 	if (pending < 0) {
+		/* Not known when it began, or wanted only since. */
 		ended.call = call_in_registers(registers, task);
 		count_loss(LOSS_START_MISSING);
 		return ended;

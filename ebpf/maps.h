@@ -18,6 +18,7 @@ const volatile __u64 program_generation = 1; /* these programs count while contr
 #define PENDING_FILE_SHIFT 10
 #define NO_SYSCALL (-1) /* nothing pending */
 #define FORKED (-2)     /* a new task: its first return to user space is not a call of its own */
+#define UNWANTED (-3)   /* one is, but nobody wants to know of it */
 
 /* What a thread carries while it is off the CPU. Lives and dies with the task: ebpf/storage says where. */
 struct task_state {

@@ -123,6 +123,11 @@ int BPF_PROG(tfo_rename, struct task_struct *task, const char *comm)
 	return 0;
 }
 
+/* Bits of the collectors that follow calls. */
+#define FOLLOWED_AT_ENTRY (collect_syscalls << COLLECTOR_SYSCALLS | collect_fileio << COLLECTOR_FILEIO)
+#define FOLLOWED_AT_EXIT \
+	(FOLLOWED_AT_ENTRY | collect_network << COLLECTOR_NETWORK | collect_tcpstate << COLLECTOR_TCPSTATE)
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(tfo_sys_enter, void *registers, long number)
 {
@@ -132,8 +137,13 @@ int BPF_PROG(tfo_sys_enter, void *registers, long number)
 		return 0;
 	struct run run = begin_run(current, PROGRAM_SYS_ENTER);
 	__u32 denied = denials(current->identity);
-	struct task_struct *task = running_task();
-	__s32 call = call_of(number, task);
+
+	if (is_unwanted(denied, FOLLOWED_AT_ENTRY) && !is_rename(number)) {
+		begin_unwanted_call(current);
+		end_run(&run);
+		return 0;
+	}
+	__s32 call = call_of(number, running_task());
 	bool wanted = collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1);
 	__u32 file = FILE_UNKNOWN;
 
@@ -158,6 +168,12 @@ int BPF_PROG(tfo_sys_exit, void *registers, long result)
 		faults_of_call_end();
 	__u64 identity = current->identity;
 	__u32 denied = denials(identity);
+
+	if (is_unwanted(denied, FOLLOWED_AT_EXIT) && current->syscall == UNWANTED) {
+		current->syscall = NO_SYSCALL;
+		end_run(&run);
+		return 0;
+	}
 	struct ended_call ended = { .call = -1 };
 
 	if (collect_syscalls || collect_fileio)

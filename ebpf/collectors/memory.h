@@ -97,7 +97,7 @@ static __always_inline void kernel_faults(struct cpu_record *current)
 	if (!state || !state->identity)
 		return;
 	settle_faults(current, task, state);
-	note_fault(current, state, FOLLOWS_CALLS && current->syscall >= 0 ? FAULT_IN_CALL : FAULT_KERNEL);
+	note_fault(current, state, FOLLOWS_CALLS && (current->syscall >= 0 || current->syscall == UNWANTED) ? FAULT_IN_CALL : FAULT_KERNEL);
 }
 
 /* A call returns in which the kernel took a fault. Its faults end with it. */

@@ -69,6 +69,10 @@ pub(crate) fn settings() -> Vec<(&'static str, Setting)> {
         table
     };
     let table = |names: &[(&str, u8)]| Setting::U8s(bytes(names));
+    let mut renames = vec![0; SYSCALL_NUMBERS as usize];
+    for number in RENAMES.iter().flat_map(|name| numbers(name)) {
+        renames[(number % SYSCALL_NUMBERS) as usize] = 1;
+    }
     let operations = (1u8..).zip(FILE_OPERATIONS);
     let operations: Vec<_> =
         operations.flat_map(|(operation, names)| names.iter().map(move |name| (*name, operation))).collect();
@@ -77,7 +81,7 @@ pub(crate) fn settings() -> Vec<(&'static str, Setting)> {
         ("file_operations", table(&operations)),
         ("socket_calls", table(&SOCKET_CALLS)),
         ("births", list(&BIRTHS, 8)),
-        ("renames", list(&RENAMES, 8)),
+        ("renames", Setting::U8s(renames)),
         ("sigreturns", list(&["rt_sigreturn", "sigreturn"], 4)),
     ]
 }

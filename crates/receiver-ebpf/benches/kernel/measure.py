@@ -18,6 +18,8 @@ ROOT = contestants.BENCHES.parent.parent.parent
 CLANGS = ("clang-19", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14", "clang")
 # The agent reads a second time within a second of its start; it should have done so.
 SECOND_READ_S = 1.0
+# By then a new process has been judged.
+JUDGED_S = 0.6
 # A program belongs to a workload if it runs at least so often per operation; and a mean
 # of fewer runs says nothing.
 FIRES_PER_OPERATION, LEAST_RUNS = 0.3, 500
@@ -31,9 +33,10 @@ class Workloads:
         source = contestants.BENCHES / "support" / "workload.c"
         subprocess.run(["cc", "-O2", "-Wall", "-o", self.path, source], check=True, timeout=60)
 
-    def run(self, name):
+    def run(self, name, rest=None):
         """ns per operation, least and median, and the number of operations."""
-        command = [self.path, name, str(self.milliseconds)]
+        # What others do during a rest is to be little beside the work.
+        command = [self.path, name, str(self.milliseconds * (10 if rest else 1)), *([str(rest)] if rest else [])]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=30)
         least, median, operations = done.stdout.split()
         return float(least), float(median), int(operations)
@@ -137,13 +140,13 @@ class Bench:
             for name, attached, workloads in turns:
                 with self.taking_part(name, attached()) as programs:
                     for workload in workloads if programs is not None else ():
-                        self.observe(name, programs, workload)
+                        self.observe(name, programs, workload, JUDGED_S if name.endswith("denied") else None)
             progress("per event", number, rounds)
 
-    def observe(self, name, programs, workload):
+    def observe(self, name, programs, workload, rest):
         """One workload under programs that are attached."""
         before = bpf.costs(programs)
-        operations = self.workloads.run(workload)[2]
+        operations = self.workloads.run(workload, rest)[2]
         for program, (time_ns, count) in bpf.costs(programs).items():
             time_before, count_before = before.get(program, (0, 0))
             runs = count - count_before

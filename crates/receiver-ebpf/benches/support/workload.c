@@ -229,16 +229,18 @@ int main(int count, char **arguments)
 	double each[CHUNKS], chunk_ns;
 	long all, operations;
 
-	for (size_t i = 0; count == 3 && i < sizeof loads / sizeof *loads; i++)
+	for (size_t i = 0; (count == 3 || count == 4) && i < sizeof loads / sizeof *loads; i++)
 		if (!strcmp(arguments[1], loads[i].name))
 			load = &loads[i];
 	if (!load) {
-		fprintf(stderr, "usage: workload NAME MILLISECONDS\n");
+		fprintf(stderr, "usage: workload NAME MILLISECONDS [SECONDS OF REST BEFORE]\n");
 		return 2;
 	}
 	alarm(DEADLINE_S);
 	pin();
 	load->open();
+	if (count == 4)
+		must(!usleep(atof(arguments[3]) * 1e6), "usleep");
 	chunk_ns = atof(arguments[2]) * 1e6 / CHUNKS;
 	/* Warms up, and finds how many operations make a chunk. */
 	for (all = 0, operations = load->unit;; operations *= 2) {

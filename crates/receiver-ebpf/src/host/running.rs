@@ -44,7 +44,7 @@ pub(crate) struct Running {
 }
 
 /// Looking through all processes is dearer than seeing whether there is room.
-const MAINTENANCES_PER_VERDICT: u64 = 10;
+const MAINTENANCES_PER_VERDICT: u64 = 2;
 
 /// What a [`Reader`] reads from, for the time of one read.
 pub(crate) struct Source<'a> {
