@@ -12,7 +12,7 @@
 
 #include "slots.h"
 
-/* receiver-ebpf/src/host/keys.rs computes the same two buckets. */
+/* receiver-ebpf/src/kernel/pages.rs computes the same two buckets. */
 #define KEY_HASH(key) ((key) * 0x9e3779b97f4a7c15ull)
 #define FIRST_BUCKET(hash) ((__u32)((hash) >> 40) & (PAGE_BUCKETS - 1))
 #define SECOND_BUCKET(hash) ((__u32)((hash) >> 16) & (PAGE_BUCKETS - 1))

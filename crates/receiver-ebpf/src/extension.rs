@@ -51,15 +51,17 @@ impl Configuration for HostConfig {
             section.field("sample_rate", "of 100 events so many have their latency measured; counts stay exact", 100);
         let attach_types: Vec<String> = section.field(
             "attach_types",
-            "hooks that sub-collectors may use, of tp_btf, fexit, sys_exit, sched_switch; empty is all",
+            "hooks that sub-collectors may use, of tp_btf, fexit, sys_exit, sched_switch, and without BTF of tracepoint, \
+             connections, tcp_set_state, perf_event; empty is all",
             Vec::new(),
         );
         let tiers: Vec<String> = section.field(
             "tiers",
-            "objects that may be loaded, of task_storage, hash; empty is all, the first that works is taken",
+            "objects that may be loaded, of task_storage, hash, tracepoint; empty is all, the first that works is taken",
             Vec::new(),
         );
-        let rungs: Vec<&str> = collectors::ALL.iter().flat_map(|one| one.ladder).map(|rung| rung.name).collect();
+        let ladders = collectors::ALL.iter().flat_map(|one| [one.ladder.btf, one.ladder.tracepoint]);
+        let rungs: Vec<&str> = ladders.flatten().map(|rung| rung.name).collect();
         check_names(section, "attach_types", &attach_types, &rungs);
         let names: Vec<&str> = kernel::TIERS.iter().map(|tier| tier.name).collect();
         check_names(section, "tiers", &tiers, &names);

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::agent::{Agent, binary, pin_path};
+use support::agent::{Agent, binary, pin_path, without};
 use support::eventually;
 use support::workload::Workload;
 
@@ -82,14 +82,6 @@ fn as_nobody(program: &Path, capabilities: &str) -> Command {
     command
 }
 
-/// The agent in a mount namespace of its own, where an empty file system lies over `directory`.
-fn without(directory: &str) -> Command {
-    let mut command = Command::new("unshare");
-    let script = r#"mount -t tmpfs none "$0" && exec "$@""#;
-    command.args(["--mount", "sh", "-c", script, directory]).arg(binary().get_program());
-    command
-}
-
 #[test]
 fn without_any_capability_both_missing_ones_are_named_with_the_command_that_gives_them() {
     let (_directory, program) = binary_for_all();
@@ -119,12 +111,39 @@ fn the_two_capabilities_are_enough_without_root() {
     assert!(!Path::new(&pins).exists(), "left pins");
 }
 
+const BTF: &str = "/sys/kernel/btf";
+const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug"];
+
 #[test]
-fn without_btf_its_path_and_the_kernel_option_are_told() {
+fn without_btf_the_tier_of_tracepoints_is_taken_and_what_it_cannot_do_is_told() {
     let pins = pin_path();
-    let agent = start(without("/sys/kernel/btf"), &pins, "");
-    let reason = ["BTF not available: /sys/kernel/btf/vmlinux does not exist", "CONFIG_DEBUG_INFO_BTF=y"];
+    let agent = start(without(&[BTF], &[]), &pins, "");
+    expect_counting(&agent);
+    let log = agent.log();
+    assert!(log.contains("tier taken tier=\"tracepoint\"") && !log.contains("Failed to load"), "{log}");
+    assert!(log.contains("without BTF nothing can be pinned: counts end with the agent"), "{log}");
+    assert!(agent.page(0).sum("tfo_ebpf_program_attached", &[("tier", "tracepoint")]) >= Some(9.0), "{log}");
+    assert_eq!(agent.stop().0.code(), Some(0));
+    assert!(!Path::new(&pins).exists(), "left pins");
+}
+
+#[test]
+fn without_btf_and_tracefs_both_are_told_with_the_kernel_option_and_the_mount_command() {
+    let pins = pin_path();
+    let agent = start(without(&[BTF, TRACEFS[0], TRACEFS[1]], &[]), &pins, "");
+    let reason = [
+        "BTF not available: /sys/kernel/btf/vmlinux does not exist",
+        "CONFIG_DEBUG_INFO_BTF=y",
+        "tracefs is not mounted; run: sudo mount -t tracefs tracefs /sys/kernel/tracing",
+    ];
     expect_disabled(agent, &pins, &reason);
+}
+
+#[test]
+fn without_btf_no_other_tier_is_loaded() {
+    let pins = pin_path();
+    let agent = start(without(&[BTF], &[]), &pins, "tiers: [task_storage, hash]");
+    expect_disabled(agent, &pins, &["BTF not available: /sys/kernel/btf/vmlinux does not exist"]);
 }
 
 #[test]
@@ -148,7 +167,7 @@ fn a_btf_path_that_leads_to_none_is_told_with_the_reason_and_how_to_make_one() {
 #[test]
 fn without_a_bpffs_the_mount_command_is_told_and_everything_is_measured_unpinned() {
     let pins = pin_path();
-    let agent = start(without("/sys/fs/bpf"), &pins, "");
+    let agent = start(without(&["/sys/fs/bpf"], &[]), &pins, "");
     let line = agent.expect_log("maps are not pinned, going on without", 5);
     assert!(line.contains("WARN"), "{line}");
     assert!(

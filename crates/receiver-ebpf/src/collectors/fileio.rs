@@ -7,10 +7,10 @@ use component::{ReceiverFactory, Stability};
 use pdata::{Attribute, AttributeValue};
 
 use super::streams::{Figures, Streams, only};
-use super::{CALLS, Collector, MakeReader};
+use super::{CALLS, Collector, MakeReader, RAW_CALLS};
 use crate::catalog::{self, FILE_OPERATION, FILE_TYPE, Shared};
 use crate::extension::EXTENSION;
-use crate::kernel::{Cell, INDEX_FILE, INDEX_NETWORK, Rung};
+use crate::kernel::{Cell, INDEX_FILE, INDEX_NETWORK, Kernel, Ladder, Rung};
 use crate::receiver::configure;
 
 pub(crate) static COLLECTOR: Collector = Collector {
@@ -26,7 +26,10 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
     setting: "collect_fileio",
     histograms: Some("fileio_histograms"),
-    ladder: &[Rung { name: "tp_btf", hooks: CALLS }],
+    ladder: Ladder {
+        btf: &[Rung { name: "tp_btf", hooks: CALLS }],
+        tracepoint: &[Rung { name: "tracepoint", hooks: RAW_CALLS }],
+    },
     reader,
 };
 
@@ -40,6 +43,8 @@ const TYPES: [&str; 8] =
 struct FileIo {
     /// By type: whether it is exported.
     wanted: [bool; TYPES.len()],
+    /// Whether it has been said what is missing.
+    warned: bool,
 }
 
 fn reader(section: &mut Section<'_>) -> MakeReader {
@@ -58,7 +63,7 @@ fn reader(section: &mut Section<'_>) -> MakeReader {
     }
     // An open that failed has no type; who wants files wants to know.
     wanted[0] = wanted[1];
-    Box::new(move || Box::new(Streams::new(FileIo { wanted })))
+    Box::new(move || Box::new(Streams::new(FileIo { wanted, warned: false })))
 }
 
 fn parts(plain: u32) -> (usize, usize) {
@@ -67,6 +72,17 @@ fn parts(plain: u32) -> (usize, usize) {
 }
 
 impl Figures for FileIo {
+    fn prepare(&mut self, kernel: &Kernel) {
+        if !kernel.tier.btf && !self.warned {
+            self.warned = true;
+            self.wanted[0] = true;
+            tracing::warn!(
+                "ebpf: without BTF no descriptor's type is known: operations on all of them are reported as unknown, \
+                 whatever file_types says"
+            );
+        }
+    }
+
     fn indices(&self) -> Vec<Range<u32>> {
         only(INDEX_FILE..INDEX_NETWORK)
     }

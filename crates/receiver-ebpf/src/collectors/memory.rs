@@ -12,7 +12,9 @@ use super::{Collector, Reader};
 use crate::catalog::{self, FAULT_MODE, FAULT_TYPE, Shared};
 use crate::extension::EXTENSION;
 use crate::host::{Source, Totals};
-use crate::kernel::{Cell, Hook, INDEX_OOM_KILL, INDEX_RUNQUEUE, MemoryCounters, Rung, sum_slots};
+use crate::kernel::{
+    Cell, Hook, INDEX_OOM_KILL, INDEX_RUNQUEUE, Ladder, MemoryCounters, Rung, SoftwareEvent, sum_slots,
+};
 use crate::receiver::configure;
 
 pub(crate) static COLLECTOR: Collector = Collector {
@@ -28,17 +30,28 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
     setting: "collect_memory",
     histograms: None,
-    ladder: &[
-        Rung { name: "tp_btf", hooks: &[KERNEL_FAULT] },
-        // arm64 has no such tracepoint: the mode of a fault is not known.
-        Rung { name: "sched_switch", hooks: &[] },
-    ],
+    ladder: Ladder {
+        btf: &[
+            Rung { name: "tp_btf", hooks: &[KERNEL_FAULT] },
+            // arm64 has no such tracepoint: the mode of a fault is not known.
+            Rung { name: "sched_switch", hooks: &[] },
+        ],
+        tracepoint: &[Rung {
+            name: "perf_event",
+            hooks: &[
+                EVENT,
+                Hook::every("tfo_fault_major", SoftwareEvent::PageFaultsMaj),
+                Hook::tracepoint("tfo_oom", "oom", "mark_victim"),
+            ],
+        }],
+    },
     reader: |_| {
         Box::new(|| Box::new(Memory { kills: Streams::new(Kills), faults: SlotStreams::default(), kinds: None }))
     },
 };
 
 const KERNEL_FAULT: Hook = Hook::tp_btf("tfo_fault_kern", "page_fault_kernel");
+const EVENT: Hook = Hook::every("tfo_fault_minor", SoftwareEvent::PageFaultsMin);
 
 impl Totals for MemoryCounters {
     fn since(&self, earlier: &Self) -> Self {
@@ -81,7 +94,7 @@ impl Reader for Memory {
                 }
             }
         };
-        let modes = source.kernel.has(KERNEL_FAULT.program);
+        let modes = source.kernel.has(KERNEL_FAULT.program) || source.kernel.has(EVENT.program);
         let kinds = &*self.kinds.get_or_insert_with(|| KINDS.map(|kind| OwnAttributes::new(attributes(kind, modes))));
         let make = |process: &Arc<_>| {
             kinds.iter().map(|own| Arc::new(Attributes::of_process(Arc::clone(process), own.clone()))).collect()

@@ -15,7 +15,7 @@ use component::config::Section;
 use pdata::Metrics;
 
 use crate::host::Source;
-use crate::kernel::{Hook, Rung};
+use crate::kernel::{Hook, Ladder};
 
 /// Every sub-collector.
 pub(crate) static ALL: &[&Collector] = &[
@@ -50,8 +50,7 @@ pub(crate) struct Collector {
     pub(crate) setting: &'static str,
     /// The setting that has it keep histograms, where it has any.
     pub(crate) histograms: Option<&'static str>,
-    /// What it may hang on beyond what all share, best first.
-    pub(crate) ladder: &'static [Rung],
+    pub(crate) ladder: Ladder,
     /// Reads the keys that it alone has, and says how to make the reader of one receiver.
     pub(crate) reader: fn(&mut Section<'_>) -> MakeReader,
 }
@@ -67,3 +66,15 @@ pub(crate) trait Reader: Send {
 
 /// A call between the two attachments returns without an entry, which counts; the other way round it would be lost.
 const CALLS: &[Hook] = &[Hook::tp_btf("tfo_sys_exit", "sys_exit"), Hook::tp_btf("tfo_sys_enter", "sys_enter")];
+
+/// The same without BTF.
+const RAW_CALLS: &[Hook] = &[
+    Hook::tracepoint("tfo_sys_exit", "raw_syscalls", "sys_exit"),
+    Hook::tracepoint("tfo_sys_enter", "raw_syscalls", "sys_enter"),
+];
+
+/// TCP transitions without BTF; before 4.16 under another name. The last one says what is missing where neither is.
+const STATE_EVENTS: [Hook; 2] = [
+    Hook::tracepoint("tfo_tcp_state", "tcp", "tcp_set_state"),
+    Hook::tracepoint("tfo_tcp_state", "sock", "inet_sock_set_state"),
+];

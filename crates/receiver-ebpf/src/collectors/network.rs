@@ -6,13 +6,13 @@ use std::ops::Range;
 use component::{ReceiverFactory, Stability};
 use pdata::{Attribute, AttributeValue};
 
-use super::Collector;
 use super::streams::{Figures, Streams, only};
+use super::{Collector, STATE_EVENTS};
 use crate::catalog::{self, NETWORK_DIRECTION, NETWORK_TRANSPORT, NETWORK_TYPE, Shared, TCP_ROLE};
 use crate::extension::EXTENSION;
 use crate::kernel::{
     Cell, Hook, INDEX_CONNECT_FAILURE, INDEX_CONNECTION, INDEX_CONNECTION_END, INDEX_NETWORK, INDEX_RETRANSMIT,
-    INDEX_RTT, Rung,
+    INDEX_RTT, Kernel, Ladder, Rung,
 };
 use crate::receiver::configure;
 
@@ -29,23 +29,38 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
     setting: "collect_network",
     histograms: Some("network_histograms"),
-    ladder: &[
-        Rung {
-            name: "tp_btf",
-            hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND, Hook::tp_btf("tfo_sock_recv", "sock_recv_length"), CALLS],
-        },
-        // Before 6.3 there are no such tracepoints, before 6.5 there is a way past sendmsg.
-        Rung {
-            name: "fexit",
-            hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND4, SEND6, SEND_PAGE, RECEIVE4, RECEIVE6, CALLS],
-        },
-        Rung { name: "fexit", hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND4, SEND6, RECEIVE4, RECEIVE6, CALLS] },
-        Rung {
-            name: "sys_exit",
-            hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, CALLS, Hook::tp_btf("tfo_sock_call", "sys_exit")],
-        },
-    ],
-    reader: |_| Box::new(|| Box::new(Streams::new(Network))),
+    ladder: Ladder {
+        btf: &[
+            Rung {
+                name: "tp_btf",
+                hooks: &[
+                    STATE,
+                    AGAIN,
+                    RETRANSMIT,
+                    SYNACK,
+                    SEND,
+                    Hook::tp_btf("tfo_sock_recv", "sock_recv_length"),
+                    CALLS,
+                ],
+            },
+            // Before 6.3 there are no such tracepoints, before 6.5 there is a way past sendmsg.
+            Rung {
+                name: "fexit",
+                hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND4, SEND6, SEND_PAGE, RECEIVE4, RECEIVE6, CALLS],
+            },
+            Rung { name: "fexit", hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, SEND4, SEND6, RECEIVE4, RECEIVE6, CALLS] },
+            Rung {
+                name: "sys_exit",
+                hooks: &[STATE, AGAIN, RETRANSMIT, SYNACK, CALLS, Hook::tp_btf("tfo_sock_call", "sys_exit")],
+            },
+        ],
+        // No bytes: what a descriptor is cannot be told there.
+        tracepoint: &[
+            Rung { name: "tcp_set_state", hooks: &[STATE_EVENTS[0], RESENT, ANSWERED] },
+            Rung { name: "connections", hooks: &[STATE_EVENTS[1], RESENT, ANSWERED] },
+        ],
+    },
+    reader: |_| Box::new(|| Box::new(Streams::new(Network::default()))),
 };
 
 const STATE: Hook = Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state");
@@ -61,7 +76,14 @@ const SEND_PAGE: Hook = Hook::fexit("tfo_inet_page", "inet_sendpage");
 const RECEIVE4: Hook = Hook::fexit("tfo_inet_recv", "inet_recvmsg");
 const RECEIVE6: Hook = Hook::fexit("tfo_inet6_recv", "inet6_recvmsg");
 
-struct Network;
+const RESENT: Hook = Hook::tracepoint("tfo_tcp_retrans", "tcp", "tcp_retransmit_skb");
+const ANSWERED: Hook = Hook::tracepoint("tfo_tcp_synack", "tcp", "tcp_retransmit_synack");
+
+#[derive(Default)]
+struct Network {
+    /// Whether it has been said what is missing.
+    warned: bool,
+}
 
 const UDP: u32 = 4;
 const RECEIVE: u32 = 2;
@@ -73,6 +95,16 @@ fn pick(key: &'static str, bit: bool, yes: &'static str, no: &'static str) -> At
 }
 
 impl Figures for Network {
+    fn prepare(&mut self, kernel: &Kernel) {
+        if !kernel.tier.btf && !self.warned {
+            self.warned = true;
+            tracing::warn!(
+                "ebpf: without BTF no descriptor's socket is known: connections, failures and retransmits are counted, \
+                 no bytes, datagrams or round trips"
+            );
+        }
+    }
+
     fn indices(&self) -> Vec<Range<u32>> {
         only(INDEX_NETWORK..INDEX_CONNECTION_END)
     }

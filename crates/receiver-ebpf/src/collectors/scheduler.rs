@@ -14,7 +14,7 @@ use super::{Collector, Reader};
 use crate::catalog::{self, CONTEXT_SWITCH_TYPE};
 use crate::extension::EXTENSION;
 use crate::host::{Cells, Detail, Source, Totals};
-use crate::kernel::{Cell, INDEX_RUNQUEUE, Rung, SchedulerCounters, sum_slots};
+use crate::kernel::{Cell, Hook, INDEX_RUNQUEUE, Ladder, Rung, SchedulerCounters, sum_slots};
 use crate::receiver::configure;
 
 pub(crate) static COLLECTOR: Collector = Collector {
@@ -31,7 +31,17 @@ pub(crate) static COLLECTOR: Collector = Collector {
     setting: "collect_scheduler",
     histograms: Some("scheduler_histograms"),
     // It rides on tfo_switch, which every collector needs.
-    ladder: &[Rung { name: "tp_btf", hooks: &[] }],
+    ladder: Ladder {
+        btf: &[Rung { name: "tp_btf", hooks: &[] }],
+        tracepoint: &[Rung {
+            name: "tracepoint",
+            hooks: &[
+                Hook::tracepoint("tfo_wakeup", "sched", "sched_wakeup"),
+                Hook::tracepoint("tfo_wakeup_new", "sched", "sched_wakeup_new"),
+                Hook::tracepoint("tfo_migrate", "sched", "sched_migrate_task"),
+            ],
+        }],
+    },
     reader: |_| Box::new(|| Box::<Scheduler>::default()),
 };
 

@@ -17,6 +17,8 @@ use crate::kernel::{Cell, Kernel, OVERFLOW_SLOT, UNATTRIBUTED_SLOT, sum};
 
 /// What a sub-collector counts, and how that becomes metrics.
 pub(crate) trait Figures: Send {
+    /// Called before each read.
+    fn prepare(&mut self, _kernel: &Kernel) {}
     /// Plain indices that are its own.
     fn indices(&self) -> Vec<Range<u32>>;
     /// Metrics of numbers; `put` and `errors` name them by their position here.
@@ -69,6 +71,7 @@ impl<F: Figures> Streams<F> {
 
 impl<F: Figures> Reader for Streams<F> {
     fn read(&mut self, source: &mut Source<'_>) -> Metrics {
+        self.figures.prepare(source.kernel);
         let mut points = Points::new(&self.figures, source.time, &self.expected);
         let mut octaves = Octaves::default();
         let Source { kernel, processes, reader, started, sample_rate, .. } = source;

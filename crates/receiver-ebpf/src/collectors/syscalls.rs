@@ -6,11 +6,11 @@ use component::{ReceiverFactory, Stability};
 use pdata::{Attribute, AttributeValue};
 
 use super::streams::{Figures, Streams, only};
-use super::{CALLS, Collector};
+use super::{CALLS, Collector, RAW_CALLS};
 use crate::calls;
 use crate::catalog::{self, SYSCALL_ABI, SYSCALL_NAME, Shared};
 use crate::extension::EXTENSION;
-use crate::kernel::{Cell, INDEX_FILE, INDEX_SYSCALL, Rung};
+use crate::kernel::{Cell, INDEX_FILE, INDEX_SYSCALL, Ladder, Rung};
 use crate::receiver::configure;
 
 pub(crate) static COLLECTOR: Collector = Collector {
@@ -26,7 +26,10 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
     setting: "collect_syscalls",
     histograms: Some("syscall_histograms"),
-    ladder: &[Rung { name: "tp_btf", hooks: CALLS }],
+    ladder: Ladder {
+        btf: &[Rung { name: "tp_btf", hooks: CALLS }],
+        tracepoint: &[Rung { name: "tracepoint", hooks: RAW_CALLS }],
+    },
     reader: |_| Box::new(|| Box::new(Streams::new(Syscalls))),
 };
 

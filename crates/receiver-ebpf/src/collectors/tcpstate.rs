@@ -7,11 +7,11 @@ use component::{ReceiverFactory, Stability};
 use pdata::{Attribute, AttributeValue, Attributes, Metric, Metrics, Point};
 
 use super::streams::{Figures, Streams};
-use super::{Collector, Reader};
+use super::{Collector, Reader, STATE_EVENTS};
 use crate::catalog::{self, CONNECTION_STATE, NETWORK_TRANSPORT, STATE_FROM, STATE_TO, Shared, TCP_STATES};
 use crate::extension::EXTENSION;
 use crate::host::Source;
-use crate::kernel::{Cell, Hook, INDEX_CONNECTION_END, INDEX_END, INDEX_OOM_KILL, INDEX_TRANSITION, Rung};
+use crate::kernel::{Cell, Hook, INDEX_CONNECTION_END, INDEX_END, INDEX_OOM_KILL, INDEX_TRANSITION, Ladder, Rung};
 use crate::receiver::configure;
 
 pub(crate) static COLLECTOR: Collector = Collector {
@@ -27,15 +27,21 @@ pub(crate) static COLLECTOR: Collector = Collector {
     },
     setting: "collect_tcpstate",
     histograms: Some("tcpstate_histograms"),
-    ladder: &[Rung {
-        name: "tp_btf",
-        hooks: &[
-            Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state"),
-            Hook::tp_btf("tfo_tcp_again", "inet_sock_set_state"),
-            // Who accepts a connection is seen where the call returns.
-            Hook::tp_btf("tfo_sys_exit", "sys_exit"),
+    ladder: Ladder {
+        btf: &[Rung {
+            name: "tp_btf",
+            hooks: &[
+                Hook::tp_btf("tfo_tcp_state", "inet_sock_set_state"),
+                Hook::tp_btf("tfo_tcp_again", "inet_sock_set_state"),
+                // Who accepts a connection is seen where the call returns.
+                Hook::tp_btf("tfo_sys_exit", "sys_exit"),
+            ],
+        }],
+        tracepoint: &[
+            Rung { name: "tcp_set_state", hooks: &[STATE_EVENTS[0]] },
+            Rung { name: "tracepoint", hooks: &[STATE_EVENTS[1]] },
         ],
-    }],
+    },
     reader: |_| Box::new(|| Box::new(TcpState { transitions: Streams::new(Transitions), states: Vec::new() })),
 };
 

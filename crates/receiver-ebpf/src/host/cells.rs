@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 
 use pdata::Attributes;
 
-use super::keys::{Index, candidates, owner};
+use super::keys::{Index, owner};
 use super::ledger::{Ledger, Totals};
-use crate::kernel::{Cell, Kernel, PAGE_CELLS};
+use crate::kernel::{Cell, Kernel, PAGE_CELLS, candidates};
 
 impl Totals for Cell {
     fn since(&self, earlier: &Self) -> Self {

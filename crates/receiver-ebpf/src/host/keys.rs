@@ -1,8 +1,8 @@
 //! Keys of the table: whose they are, and what they count.
 
 use crate::kernel::{
-    BUCKET_WAYS, DETAIL_OCTAVE, DETAIL_SHIFT, IDENTITY_GENERATION_SHIFT, IDENTITY_SLOT_MASK, IDENTITY_SLOT_SHIFT,
-    INDEX_MASK, PAGE_BUCKETS, PLAIN_INDICES,
+    DETAIL_OCTAVE, DETAIL_SHIFT, IDENTITY_GENERATION_SHIFT, IDENTITY_SLOT_MASK, IDENTITY_SLOT_SHIFT, INDEX_MASK,
+    PLAIN_INDICES,
 };
 
 /// What a cell counts.
@@ -40,16 +40,6 @@ impl Index {
 /// Slot and generation of a key.
 pub(crate) fn owner(key: u64) -> (u32, u32) {
     (((key >> IDENTITY_SLOT_SHIFT) & IDENTITY_SLOT_MASK) as u32, (key >> IDENTITY_GENERATION_SHIFT) as u32)
-}
-
-/// Every cell of a page in which `key` may stand, as `cells.h` computes it.
-pub(super) fn candidates(key: u64) -> impl Iterator<Item = usize> {
-    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mask = PAGE_BUCKETS as usize - 1;
-    // The kernel side cuts the shifted hash to 32 bits too.
-    let bucket = move |shift: u32| ((hash >> shift) as u32) as usize & mask;
-    let ways = BUCKET_WAYS as usize;
-    [bucket(40), bucket(16)].into_iter().flat_map(move |bucket| (0..ways).map(move |way| bucket * ways + way))
 }
 
 #[cfg(test)]

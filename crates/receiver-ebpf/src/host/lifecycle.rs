@@ -29,7 +29,9 @@ const TGID_AND_GENERATION: usize = offset_of!(ProcessRow, tgid);
 /// Adds pages until a quarter of all slots is free, or there are as many as there may be; at least one. The same for
 /// sockets. Cheap where there is nothing to do.
 pub(crate) fn grow(kernel: &mut Kernel, sizing: &Sizing) {
-    grow_sockets(kernel, sizing);
+    if kernel.tier.btf {
+        grow_sockets(kernel, sizing);
+    }
     while let Some(stripes) = sizing.pages.get(kernel.pages.len()).copied() {
         let slots = (kernel.pages.len() * PAGE) as u64;
         if slots > 0 && free(kernel) >= slots / 4 {

@@ -78,7 +78,7 @@ pub(crate) fn self_check(kernel: &Kernel) -> [i64; COLLECTORS] {
 /// An event goes to its cell first: the sum of all cells lies between what was counted before they were looked at and
 /// after, and one more for each CPU that is between the two.
 fn difference(kernel: &Kernel) -> [i64; COLLECTORS] {
-    let before = counted(kernel);
+    let before = kernel.counted_before().unwrap_or_else(|| counted(kernel));
     let there = there(kernel);
     let after = counted(kernel);
     let in_flight = kernel.cpus.len() as i64;

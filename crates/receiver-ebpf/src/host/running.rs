@@ -79,6 +79,8 @@ impl Running {
             pages: u32::try_from(sizing.pages.len()).unwrap_or(u32::MAX),
             attach_types: config.attach_types.clone(),
             tiers: config.tiers.clone(),
+            cells: sizing.mirror_cells(),
+            cgroups: judges.read_cgroups(),
         };
         let mut clock = Clock::anchored();
         let ladders: Vec<_> = collectors.iter().map(|collector| collector.ladder).collect();
@@ -96,9 +98,9 @@ impl Running {
         }
         tracing::info!(
             map_bytes = kernel.map_bytes(),
-            map_bytes_at_most = sizing.most_bytes(),
+            map_bytes_at_most = if kernel.tier.btf { sizing.most_bytes() } else { sizing.mirrored_bytes() },
             max_processes = sizing.max_processes,
-            stripes = sizing.stripes,
+            stripes = kernel.overflow.len(),
             pinned_at = kernel.pinned_at().map(|path| path.display().to_string()),
             "ebpf: maps ready"
         );
@@ -124,6 +126,8 @@ impl Running {
 
     /// What cannot wait for the next read: room for new processes, and now and then verdicts on them.
     pub(super) fn maintain(&mut self) {
+        let sizing = &self.config.sizing;
+        self.kernel.relieve(&mut |kernel| lifecycle::grow(kernel, sizing));
         lifecycle::grow(&mut self.kernel, &self.config.sizing);
         self.maintained += 1;
         if self.judging && self.maintained.is_multiple_of(MAINTENANCES_PER_VERDICT) {
@@ -131,9 +135,15 @@ impl Running {
         }
     }
 
+    fn carry(&mut self) {
+        let sizing = &self.config.sizing;
+        self.kernel.carry(&mut |kernel| lifecycle::grow(kernel, sizing));
+    }
+
     /// One read: the metrics of `reader` now, with the host's own where it is the first.
     pub(crate) fn read(&mut self, id: ReaderId, reader: &mut dyn Reader) -> Metrics {
-        let Some(collector) = self.readers.get(id.0) else { return Metrics::default() };
+        let Some(collector) = self.readers.get(id.0).copied() else { return Metrics::default() };
+        self.carry();
         self.processes.refresh(&self.kernel, &mut self.clock);
         let bit = bit(id.0);
         let time = self.clock.now();

@@ -1,7 +1,8 @@
 //! How large the maps are and may become: computed before loading, held under `max_map_memory`.
 
 use crate::kernel::{
-    Control, CpuRecord, MOST_SOCKET_PAGES, PAGE_SLOTS, overflow_bytes, page_bytes, socket_page_bytes,
+    Control, CpuRecord, MOST_SOCKET_PAGES, PAGE_SLOTS, mirror_bytes, mirror_cells, overflow_bytes, page_bytes,
+    socket_page_bytes,
 };
 
 /// Numbers of entries, and what they come to.
@@ -17,6 +18,8 @@ pub(crate) struct Sizing {
     pub(crate) pages: Vec<u32>,
     /// Pages of the table of sockets, at most.
     pub(crate) socket_pages: u32,
+    /// Most memory of all, in bytes.
+    limit: u64,
 }
 
 /// Beyond this many copies CPUs rarely meet; a copy of a page takes more than a MiB.
@@ -24,6 +27,9 @@ const MOST_STRIPES: u32 = 16;
 
 /// Pages of sockets that come before copies of counters: 32,768 connections.
 const SOCKET_PAGES_FIRST: u32 = 4;
+
+/// Below this many there are too few for what any machine does; with a limit as low as that it is not held.
+const FEWEST_CELLS: u32 = 1024;
 
 /// `max_processes` beyond which a key has no bits for the slot.
 pub(crate) const MOST_PROCESSES: u32 = 1_000_000;
@@ -37,7 +43,10 @@ impl Sizing {
     pub(crate) fn new(max_processes: u32, cpus: u32, limit: u64) -> Result<Self, (Self, u64)> {
         let pages = max_processes.div_ceil(PAGE_SLOTS).max(1) as usize;
         let mut stripes = cpus.next_power_of_two().min(MOST_STRIPES);
-        let smallest = |stripes| Self { max_processes, cpus, stripes, pages: vec![1; pages], socket_pages: 1 };
+        let smallest = |stripes| {
+            let pages = vec![1; pages];
+            Self { max_processes, cpus, stripes, pages, socket_pages: 1, limit }
+        };
         while smallest(stripes).most_bytes() > limit {
             if stripes == 1 {
                 let smallest = smallest(1);
@@ -66,6 +75,22 @@ impl Sizing {
     /// Entries of the ring of free slots.
     pub(crate) fn ring(&self) -> u32 {
         self.max_processes.next_power_of_two()
+    }
+
+    /// Cells of the kernel where it counts in hashes: what the hashes by process and pages with one copy leave.
+    pub(crate) fn mirror_cells(&self) -> u32 {
+        let pages = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
+        mirror_cells(pages, self.limit.saturating_sub(self.mirrored_bytes_with(0))).max(FEWEST_CELLS)
+    }
+
+    /// Memory there, once every page is there, in bytes.
+    pub(crate) fn mirrored_bytes(&self) -> u64 {
+        self.mirrored_bytes_with(self.mirror_cells())
+    }
+
+    fn mirrored_bytes_with(&self, cells: u32) -> u64 {
+        let single = Self { stripes: 1, pages: vec![1; self.pages.len()], socket_pages: 0, ..self.clone() };
+        single.most_bytes() + mirror_bytes(self.ring(), cells, self.cpus)
     }
 
     /// Memory of all arrays once every page is there, in bytes.
@@ -122,6 +147,17 @@ mod tests {
         assert!(sizing.pages[0] >= 8, "{sizing:?}");
         assert!(sizing.pages.is_sorted_by(|a, b| a >= b), "{sizing:?}");
         assert_eq!(sizing.pages[9], 1);
+    }
+
+    #[test]
+    fn the_limit_holds_where_counting_is_in_hashes_too() {
+        for (cpus, processes) in [(1, 300), (2, 10_240), (64, 10_240)] {
+            let sizing = Sizing::new(processes, cpus, 32 * MIB).unwrap();
+            assert!(sizing.mirrored_bytes() <= 32 * MIB, "{sizing:?}");
+            let each = sizing.mirror_cells() / processes;
+            println!("{cpus} CPUs, {processes} processes: {each} cells each, {} bytes", sizing.mirrored_bytes());
+            assert!(each >= 4, "{sizing:?}");
+        }
     }
 
     #[test]

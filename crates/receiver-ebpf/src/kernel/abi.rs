@@ -1,4 +1,4 @@
-//! Mirror of `ebpf/abi.h`; a test has clang compare every offset and size.
+//! Mirror of `ebpf/abi.h` and `ebpf/tracepoint/abi.h`; a test has clang compare every offset and size.
 
 use std::sync::atomic::AtomicU64;
 
@@ -37,6 +37,15 @@ pub(crate) const INDEX_RUNQUEUE: u32 = 1073;
 pub(crate) const INDEX_TRANSITION: u32 = 1088;
 pub(crate) const INDEX_END: u32 = 1344;
 
+pub(crate) const LIFE_TGID_BITS: u32 = 22;
+pub(crate) const LIFE_TGID_MASK: u64 = 0x3f_ffff;
+pub(crate) const LIFE_TIME_SHIFT: u32 = 10;
+pub(crate) const OVERFLOW_LIFE: u64 = 1;
+pub(crate) const UNATTRIBUTED_LIFE: u64 = 2;
+
+pub(crate) const CALL_SIGRETURN: u32 = 8;
+pub(crate) const CALL_BIRTH: u32 = 16;
+
 /// Bits of a verdict and entries of `counted`.
 pub(crate) const COLLECTORS: usize = 6;
 
@@ -53,7 +62,7 @@ pub(crate) const LOSS_REASONS: [&str; 8] = [
 ];
 
 /// Names of `enum program`, by index.
-pub(crate) const PROGRAMS: [&str; 8] = [
+pub(crate) const PROGRAMS: [&str; 12] = [
     "tfo_switch",
     "tfo_sys_enter",
     "tfo_sys_exit",
@@ -62,6 +71,10 @@ pub(crate) const PROGRAMS: [&str; 8] = [
     "tfo_sock_recv",
     "tfo_tcp_state",
     "tfo_tcp_retrans",
+    "tfo_tcp_again",
+    "tfo_tcp_synack",
+    "tfo_adopt_sock",
+    "tfo_fault_minor",
 ];
 const PROGRAM_LEDGERS: usize = 12;
 
@@ -88,6 +101,8 @@ macro_rules! entries {
         const _: () = assert!(size_of::<$name>().is_multiple_of(8));
         // SAFETY: repr(C), integers and arrays of integers only, and the two assertions above.
         unsafe impl Entry for $name {}
+        // SAFETY: as above: nothing but bytes that are all written.
+        unsafe impl aya::Pod for $name {}
     )*};
 }
 
@@ -181,6 +196,41 @@ entries! {
     struct SlotCounters {
         scheduler: SchedulerCounters,
         memory: MemoryCounters,
+    }
+
+    /// One process of the tracepoint tier, see `struct life_entry`.
+    struct LifeEntry {
+        counters: SlotCounters,
+        born: u64,
+        left: u64,
+        threads: i32,
+        uid: u32,
+        comm_sequence: u32,
+        comm: [u8; 16],
+        pad: u32,
+    }
+
+    /// What a thread carries there, see `struct thread_entry`.
+    struct ThreadEntry {
+        life: u64,
+        entered: u64,
+        running: u64,
+        runnable: u64,
+        syscall: i32,
+        exiting: u32,
+    }
+
+    /// Whose counters and what of, see `struct cell_key`.
+    struct CellKey {
+        life: u64,
+        index: u32,
+        zero: u32,
+    }
+
+    /// A TCP socket, see `struct socket_entry`.
+    struct SocketEntry {
+        life: u64,
+        established: u64,
     }
 
     /// What the running iterator reports of a task on a CPU, see `struct running_record`.
@@ -284,7 +334,7 @@ mod tests {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let text = format!("#include \"kernel_types.h\"\n#include \"abi.h\"\n{assertions}");
+        let text = format!("#include \"kernel_types.h\"\n#include \"tracepoint/abi.h\"\n{assertions}");
         clang.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         clang.wait().unwrap().success()
     }
@@ -302,6 +352,10 @@ mod tests {
             assertions::<MemoryCounters>("memory_counters", MemoryCounters::FIELDS),
             assertions::<SlotCounters>("slot_counters", SlotCounters::FIELDS),
             assertions::<RunningRecord>("running_record", RunningRecord::FIELDS),
+            assertions::<LifeEntry>("life_entry", LifeEntry::FIELDS),
+            assertions::<ThreadEntry>("thread_entry", ThreadEntry::FIELDS),
+            assertions::<CellKey>("cell_key", CellKey::FIELDS),
+            assertions::<SocketEntry>("socket_entry", SocketEntry::FIELDS),
             pages(),
         ];
         assert!(compiles(&all.concat()), "{}", all.concat());
@@ -343,10 +397,17 @@ mod tests {
             ("INDEX_TRANSITION", u64::from(INDEX_TRANSITION)),
             ("INDEX_END", u64::from(INDEX_END)),
             ("IDENTITY_SLOT_MASK", IDENTITY_SLOT_MASK),
+            ("LIFE_TGID_BITS", u64::from(LIFE_TGID_BITS)),
+            ("LIFE_TGID_MASK", LIFE_TGID_MASK),
+            ("LIFE_TIME_SHIFT", u64::from(LIFE_TIME_SHIFT)),
+            ("OVERFLOW_LIFE", OVERFLOW_LIFE),
+            ("UNATTRIBUTED_LIFE", UNATTRIBUTED_LIFE),
+            ("CALL_SIGRETURN", u64::from(CALL_SIGRETURN)),
+            ("CALL_BIRTH", u64::from(CALL_BIRTH)),
             ("LOSS_REASONS", LOSS_REASONS.len() as u64),
             ("COLLECTORS", COLLECTORS as u64),
             ("PROGRAMS", PROGRAM_LEDGERS as u64),
-            ("PROGRAM_TCP_RETRANSMIT + 1", PROGRAMS.len() as u64),
+            ("PROGRAM_FAULT_MINOR + 1", PROGRAMS.len() as u64),
         ];
         let text: String =
             constants.map(|(name, value)| format!("_Static_assert({name} == {value}, \"{name}\");\n")).concat();

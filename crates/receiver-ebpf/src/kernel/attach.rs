@@ -11,17 +11,25 @@ use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::{Iter, Program, ProgramInfo};
 
 use super::abi::Control;
-use super::hooks::{Hook, Rung};
+use super::hooks::{At, Hook, Rung};
 use super::load::Kernel;
 use super::pin::ProgramSet;
 use super::requirements::{self, LoadError};
-use super::system;
+use super::{events, system};
 
 /// What every collector stands on: who runs where, who is born, what it is called.
 const BASE: [Hook; 3] = [
     Hook::tp_btf("tfo_switch", "sched_switch"),
     Hook::tp_btf("tfo_fork", "sched_process_fork"),
     Hook::tp_btf("tfo_rename", "task_rename"),
+];
+
+/// The same in the tier of tracepoints; the switch comes when it is known who lives.
+const TRACEPOINTS: [Hook; 4] = [
+    Hook::tracepoint("tfo_exit", "sched", "sched_process_exit"),
+    Hook::tracepoint("tfo_newtask", "task", "task_newtask"),
+    Hook::tracepoint("tfo_exec", "sched", "sched_process_exec"),
+    Hook::tracepoint("tfo_rename", "task", "task_rename"),
 ];
 
 /// Iterators, loaded but not attached.
@@ -44,6 +52,8 @@ pub(crate) struct Attached {
 enum Link {
     Own(FdLink),
     Pinned(PinnedLink),
+    /// By the program itself.
+    Held,
 }
 
 /// The rung that a collector's ladder was attached by, or why none was.
@@ -59,6 +69,9 @@ impl Kernel {
     /// # Errors
     /// Where the base itself cannot be attached.
     pub(crate) fn attach(&mut self, collectors: &[&'static [Rung]]) -> Result<Vec<Outcome>, LoadError> {
+        if !self.tier.btf {
+            return self.attach_tracepoints(collectors);
+        }
         let btf = requirements::kernel_btf()?;
         for (iterator, target) in ITERATORS {
             match self.iterator(iterator)?.load(target, &btf) {
@@ -73,15 +86,35 @@ impl Kernel {
                 self.adopt_tasks()?;
                 collectors.iter().map(|ladder| self.rung_of(ladder)).collect()
             }
-            Some(set) => self.replace(&set, collectors, &btf)?,
-            None => self.attach_first(collectors, &btf)?,
+            Some(set) => self.replace(&set, collectors, Some(&btf))?,
+            None => self.attach_first(collectors, Some(&btf))?,
         };
         self.descriptors.clear();
         Ok(outcomes)
     }
 
+    /// As [`attach_first`](Self::attach_first) in the tier that has no iterators: what lives is read from /proc, between
+    /// what sees births and what sees ends.
+    fn attach_tracepoints(&mut self, collectors: &[&'static [Rung]]) -> Result<Vec<Outcome>, LoadError> {
+        self.control.at(0, offset_of!(Control, attached)).store(system::boottime_now(), Ordering::Release);
+        self.control.at(0, offset_of!(Control, agent)).store(std::process::id().into(), Ordering::Release);
+        self.attach_all(&TRACEPOINTS, None, None)?;
+        if let Some(mirror) = &mut self.mirror {
+            mirror.seed();
+        }
+        self.attach_all(&[Hook::tracepoint("tfo_switch", "sched", "sched_switch")], None, None)?;
+        if let Some(mirror) = &mut self.mirror {
+            mirror.weed();
+        }
+        let outcomes = collectors.iter().map(|ladder| self.climb(ladder, None, None)).collect();
+        tracing::warn!(
+            "ebpf: without BTF nothing can be pinned: counts end with the agent, and begin anew with the next"
+        );
+        Ok(outcomes)
+    }
+
     /// Nothing counts yet: the base comes first, so that no hook of a collector meets a task that is not ours.
-    fn attach_first(&mut self, collectors: &[&'static [Rung]], btf: &Btf) -> Result<Vec<Outcome>, LoadError> {
+    fn attach_first(&mut self, collectors: &[&'static [Rung]], btf: Option<&Btf>) -> Result<Vec<Outcome>, LoadError> {
         self.control.at(0, offset_of!(Control, attached)).store(system::boottime_now(), Ordering::Release);
         self.set_generation();
         let set = self.make_set();
@@ -98,7 +131,7 @@ impl Kernel {
         &mut self,
         old: &ProgramSet,
         collectors: &[&'static [Rung]],
-        btf: &Btf,
+        btf: Option<&Btf>,
     ) -> Result<Vec<Outcome>, LoadError> {
         self.attached.clear();
         if self.generation == old.generation {
@@ -162,7 +195,7 @@ impl Kernel {
     }
 
     /// Takes the first rung of `ladder` that loads and attaches; really trying is the only probe that tells.
-    fn climb(&mut self, ladder: &[Rung], btf: &Btf, set: Option<&ProgramSet>) -> Outcome {
+    fn climb(&mut self, ladder: &[Rung], btf: Option<&Btf>, set: Option<&ProgramSet>) -> Outcome {
         let allowed =
             |rung: &&Rung| self.attach_types.is_empty() || self.attach_types.iter().any(|name| name == rung.name);
         let rungs: Vec<&Rung> = ladder.iter().filter(allowed).collect();
@@ -182,18 +215,22 @@ impl Kernel {
         Err(failure)
     }
 
-    fn attach_base(&mut self, btf: &Btf, set: Option<&ProgramSet>) -> Result<(), LoadError> {
+    fn attach_base(&mut self, btf: Option<&Btf>, set: Option<&ProgramSet>) -> Result<(), LoadError> {
         self.attach_all(self.tier.first, btf, set)?;
         self.attach_all(&BASE, btf, set)
     }
 
     /// Loads all before attaching the first, so that little time passes between two attachments.
-    fn attach_all(&mut self, hooks: &[Hook], btf: &Btf, set: Option<&ProgramSet>) -> Result<(), LoadError> {
+    fn attach_all(&mut self, hooks: &[Hook], btf: Option<&Btf>, set: Option<&ProgramSet>) -> Result<(), LoadError> {
+        // One program may be for several tracepoints of which there is one: that it is attached says nothing.
+        if let Some(fault) = hooks.iter().find_map(|hook| self.fault_of(*hook)) {
+            return Err(fault);
+        }
         let missing: Vec<Hook> = hooks.iter().filter(|hook| !self.has(hook.program)).copied().collect();
         let before = self.attached.len();
         let outcome = missing
             .iter()
-            .try_for_each(|hook| hook.load(self.program(hook.program)?, btf).map_err(|error| hook.failed(&error)))
+            .try_for_each(|hook| self.load_hook(*hook, btf))
             .and_then(|()| missing.iter().try_for_each(|hook| self.attach_hook(*hook, set)));
         if outcome.is_err() {
             self.attached.truncate(before);
@@ -210,13 +247,23 @@ impl Kernel {
         outcome
     }
 
+    fn fault_of(&self, hook: Hook) -> Option<LoadError> {
+        let At::Tracepoint(category, name) = hook.at else { return None };
+        events::fault_of(&self.faults, category, name)
+    }
+
+    fn load_hook(&mut self, hook: Hook, btf: Option<&Btf>) -> Result<(), LoadError> {
+        hook.load(self.program(hook.program)?, btf).map_err(|error| hook.failed(&error))
+    }
+
     fn attach_hook(&mut self, hook: Hook, set: Option<&ProgramSet>) -> Result<(), LoadError> {
         let program = self.program(hook.program)?;
         let link = hook.attach(program).map_err(|error| hook.failed(&error))?;
         let descriptor = program.fd().ok().and_then(clone);
-        let link = match set {
-            None => Link::Own(link),
-            Some(set) => {
+        let link = match (link, set) {
+            (None, _) => Link::Held,
+            (Some(link), None) => Link::Own(link),
+            (Some(link), Some(set)) => {
                 let pinned = program.pin(set.program(hook.program)).and_then(|()| link.pin(set.link(hook.program)));
                 Link::Pinned(pinned.map_err(|error| LoadError::of("pin of", hook.program, &error))?)
             }

@@ -8,6 +8,7 @@ use aya::maps::MapData;
 use super::abi::{COUNTER_BYTES, Control, DIRECTORY_BYTES, SOCKET_BYTES};
 use super::load::{Kernel, fault};
 use super::mapped::page_size;
+use super::mirror::Mirror;
 use super::pages::{self, Page, create};
 use super::requirements::LoadError;
 
@@ -17,6 +18,12 @@ impl Kernel {
     /// # Errors
     /// Where the kernel refuses a map, as without CAP_BPF or memory.
     pub(crate) fn add_page(&mut self, stripes: u32) -> Result<(), LoadError> {
+        // Not by the mirror: while it is brought up to date it is not there.
+        if !self.tier.btf {
+            let page = Page::anonymous().map_err(|error| fault("tfo_counters", format!("page: {error}")))?;
+            self.pages.push(page);
+            return Ok(());
+        }
         let number = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
         let (page, maps) = Page::make(stripes).map_err(|error| fault("tfo_counters", format!("page: {error}")))?;
         if let Some(pins) = &self.pins {
@@ -58,22 +65,25 @@ impl Kernel {
         let page =
             create(b"tfo_sockets", SOCKET_BYTES).map_err(|error| fault("tfo_sockets", format!("page: {error}")))?;
         let number = u32::try_from(pages).unwrap_or(u32::MAX);
-        let set = self.outer.sockets.set(number, &page, 0);
+        let Some(outer) = &mut self.outer else { return Ok(()) };
+        let set = outer.sockets.set(number, &page, 0);
         set.map_err(|error| LoadError::of("page of", "tfo_sockets", &error))?;
         self.control.at(0, offset_of!(Control, socket_pages)).store(pages + 1, Ordering::Release);
         Ok(())
     }
 
     fn install(&mut self, number: u32, maps: &[MapData]) -> Result<(), LoadError> {
-        pages::install(&mut self.outer, number, self.stripes, maps)
+        let Some(outer) = &mut self.outer else { return Ok(()) };
+        pages::install(outer, number, self.stripes, maps)
             .map_err(|error| LoadError::of("page of", "tfo_counters", &error))
     }
 
-    /// Memory of the mapped arrays, in bytes.
+    /// Memory of the maps, and of what stands for maps that cannot be mapped, in bytes.
     pub(crate) fn map_bytes(&self) -> u64 {
         let pages: usize = self.pages.iter().map(|page| page_bytes(page.counters.len())).sum();
         let fixed = self.control.bytes() + self.free.bytes() + self.cpus.bytes() + overflow_bytes(self.overflow.len());
-        (pages + fixed) as u64 + self.socket_pages() * socket_page_bytes()
+        let mirror = self.mirror.as_ref().map_or(0, Mirror::bytes);
+        (pages + fixed) as u64 + self.socket_pages() * socket_page_bytes() + mirror
     }
 }
 

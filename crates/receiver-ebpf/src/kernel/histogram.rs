@@ -1,4 +1,4 @@
-//! Holds `ebpf/histogram_bucket.h` to the definition: the search itself is compiled for this machine and asked.
+//! Holds both `histogram_bucket.h` to the definition: the searches themselves are compiled for this machine and asked.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -8,7 +8,10 @@ use num_bigint::BigUint;
 /// What the header expects of the programs that include it.
 const AROUND: &str = "#include <stdio.h>\n\
     typedef unsigned char __u8; typedef unsigned __u32; typedef unsigned long long __u64;\n\
-    #define __noinline __attribute__((noinline))\n#include \"histogram_bucket.h\"\n";
+    #define __noinline __attribute__((noinline))\n#define barrier_var(var) asm volatile(\"\" : \"+r\"(var))\n\
+    #undef __always_inline\n\
+    #define __always_inline inline\n\
+    #include \"histogram_bucket.h\"\n#include \"tracepoint/histogram_bucket.h\"\n";
 
 /// Whether `nanoseconds / 10^9 <= 2^((bucket - 127) / 4)`, in whole numbers: both sides to the fourth power.
 fn is_within(nanoseconds: &BigUint, bucket: u32) -> bool {
@@ -50,7 +53,10 @@ fn every_time_is_in_the_bucket_that_exact_numbers_say() {
         .collect();
     let mut text = format!("{AROUND}int main(void) {{\n");
     for time in &times {
-        let _ = writeln!(text, "printf(\"%d\\n\", histogram_bucket({time}ull));");
+        let _ = writeln!(
+            text,
+            "printf(\"%d %d\\n\", histogram_bucket({time}ull), (int)plain_histogram_bucket({time}ull));"
+        );
     }
     text.push_str("return 0; }\n");
     let directory = std::env::temp_dir().join(format!("tfo-histogram-{}", std::process::id()));
@@ -62,10 +68,11 @@ fn every_time_is_in_the_bucket_that_exact_numbers_say() {
     assert!(built.success());
     let answer = String::from_utf8(Command::new(&program).output().unwrap().stdout).unwrap();
     std::fs::remove_dir_all(&directory).unwrap();
-    let buckets: Vec<u32> = answer.lines().map(|line| line.parse().unwrap()).collect();
+    let pair = |line: &str| line.split(' ').map(|bucket| bucket.parse().unwrap()).collect();
+    let buckets: Vec<Vec<u32>> = answer.lines().map(pair).collect();
     assert_eq!(buckets.len(), times.len());
     for (time, bucket) in times.iter().zip(buckets) {
-        assert_eq!(bucket, exact(*time), "{time} ns");
+        assert_eq!(bucket, [exact(*time); 2], "{time} ns");
     }
     println!("{} times, at and beside every edge", times.len());
 }

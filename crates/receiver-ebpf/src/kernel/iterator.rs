@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::abi::{Control, RunningRecord};
 use super::load::Kernel;
+use super::mirror::Mirror;
 use super::requirements::LoadError;
 
 impl Kernel {
@@ -26,6 +27,9 @@ impl Kernel {
     /// # Errors
     /// Where the iterator cannot be made or read.
     pub(crate) fn connections(&mut self) -> Result<[u64; 16], LoadError> {
+        if self.mirror.is_some() {
+            return Mirror::connections().map_err(|error| LoadError::of("reading", "/proc/net/tcp", &error));
+        }
         for state in 0..16 {
             self.control.at(0, offset_of!(Control, connections) + state * 8).store(0, Ordering::Release);
         }
@@ -38,6 +42,9 @@ impl Kernel {
     /// # Errors
     /// Where the iterator cannot be made or read, as without capabilities before 6.1.
     pub(crate) fn running(&mut self) -> Result<Vec<RunningRecord>, LoadError> {
+        if let Some(mirror) = &self.mirror {
+            return Ok(mirror.running());
+        }
         let bytes = self.walk("tfo_running")?;
         Ok(bytes.chunks_exact(size_of::<RunningRecord>()).map(record).collect())
     }

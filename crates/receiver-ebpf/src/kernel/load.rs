@@ -10,8 +10,10 @@ use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use super::abi::{Control, CpuRecord, Entry, MOST_SOCKET_PAGES};
 use super::attach::Attached;
 use super::casts::Casts;
+use super::events::Faults;
 use super::hash::Hash;
 use super::mapped::Mapped;
+use super::mirror::Mirror;
 use super::pages::{Counters, OuterMaps, Page};
 use super::pin::{Pins, ProgramSet};
 use super::requirements::{self, LoadError};
@@ -53,6 +55,10 @@ pub(crate) struct Options {
     pub(crate) attach_types: Vec<String>,
     /// Names of the tiers that may be taken; all where there is none.
     pub(crate) tiers: Vec<String>,
+    /// Cells of the tier that counts in hashes.
+    pub(crate) cells: u32,
+    /// Whether somebody asks for the cgroups of processes.
+    pub(crate) cgroups: bool,
 }
 
 impl Options {
@@ -90,7 +96,10 @@ pub(crate) struct Kernel {
     /// By stripe: what has no slot or no cell.
     pub(crate) overflow: Vec<Counters>,
     pub(crate) pages: Vec<Page>,
-    pub(super) outer: OuterMaps,
+    /// `None` where the pages are memory of our own.
+    pub(super) outer: Option<OuterMaps>,
+    /// What fills the pages there.
+    pub(super) mirror: Option<Mirror>,
     pub(super) stripes: u32,
     /// Programs name their maps by file descriptor until they are loaded.
     pub(super) descriptors: Vec<MapData>,
@@ -101,6 +110,11 @@ pub(crate) struct Kernel {
     /// What counts already, left by an earlier agent.
     pub(super) earlier: Option<ProgramSet>,
     pub(super) pins: Option<Pins>,
+    /// Held where nothing is pinned: one agent a directory all the same.
+    #[expect(dead_code, reason = "held, never used")]
+    pub(super) lock: Option<Pins>,
+    /// Tracepoints that cannot be read, and why.
+    pub(super) faults: Faults,
     pub(crate) tier: &'static Tier,
     pub(super) attach_types: Vec<String>,
 }
@@ -110,7 +124,6 @@ pub(crate) struct Kernel {
 /// # Errors
 /// [`LoadError`]: BTF missing, no permission, or whatever the kernel refused.
 pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, LoadError> {
-    requirements::check_btf()?;
     system::lift_memlock();
     // Of a tier that does not work nothing stays, unless it worked before.
     let pins = Pins::open(&options.pin_path, layout(options, tier), options.keep && is_pinned(options, tier))?;
@@ -164,7 +177,8 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
         free: maps.map("tfo_free", options.ring)?,
         cpus: maps.map("tfo_cpus", options.cpus)?,
         overflow: maps.overflow(options.stripes)?,
-        outer: maps.outer()?,
+        outer: Some(maps.outer()?),
+        mirror: None,
         pages: Vec::new(),
         stripes: options.stripes,
         descriptors: maps.descriptors,
@@ -173,6 +187,8 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
         hash,
         earlier,
         pins,
+        lock: None,
+        faults: Vec::new(),
         tier,
         attach_types: options.attach_types.clone(),
         ebpf,
@@ -230,11 +246,11 @@ fn generation(pins: &Pins, hash: u64) -> (Option<ProgramSet>, u64) {
 
 /// Whether there are pins of `tier` in this layout.
 pub(super) fn is_pinned(options: &Options, tier: &Tier) -> bool {
-    pin::directory(&options.pin_path, layout(options, tier)).exists()
+    tier.btf && pin::directory(&options.pin_path, layout(options, tier)).exists()
 }
 
 /// What two agents must agree in to use the same maps.
-fn layout(options: &Options, tier: &Tier) -> u64 {
+pub(super) fn layout(options: &Options, tier: &Tier) -> u64 {
     let mut hash = Hash::default();
     hash.add(env!("TFO_LAYOUT").as_bytes());
     hash.add(tier.name.as_bytes());
@@ -285,7 +301,11 @@ impl Maps<'_> {
             let map = self.ebpf.take_map(name).ok_or_else(|| fault(name, "not in the object"))?;
             map.try_into().map_err(|error| fault(name, format!("{error}")))
         };
-        Ok(OuterMaps { directory: take("tfo_directory")?, counters: take("tfo_counters")?, sockets: take("tfo_sockets")? })
+        Ok(OuterMaps {
+            directory: take("tfo_directory")?,
+            counters: take("tfo_counters")?,
+            sockets: take("tfo_sockets")?,
+        })
     }
 
     fn array(&mut self, name: &str) -> Result<MapData, LoadError> {

@@ -32,19 +32,20 @@ impl Mapping {
                 info.value_size(),
             )));
         }
-        let bytes = (entries * size.next_multiple_of(8)).next_multiple_of(page_size());
-        // SAFETY: a new shared mapping at an address of the kernel's choice touches no memory of ours;
-        // the kernel refuses a length beyond the array's pages.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                map.fd().as_fd().as_raw_fd(),
-                0,
-            )
-        };
+        Self::map(entries * size.next_multiple_of(8), libc::MAP_SHARED, map.fd().as_fd().as_raw_fd())
+    }
+
+    /// The same as memory of our own, all zeros, where the kernel shares none.
+    pub(super) fn anonymous(entries: usize, size: usize) -> std::io::Result<Self> {
+        Self::map(entries * size, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
+    }
+
+    fn map(bytes: usize, flags: libc::c_int, descriptor: libc::c_int) -> std::io::Result<Self> {
+        let bytes = bytes.next_multiple_of(page_size());
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours; of an array the
+        // kernel refuses a length beyond its pages.
+        let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, descriptor, 0) };
         match NonNull::new(address.cast()) {
             Some(base) if address != libc::MAP_FAILED => Ok(Self { base, bytes }),
             _ => Err(std::io::Error::last_os_error()),
@@ -63,7 +64,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`, unmapped once; references into it borrow self.
+        // SAFETY: the mapping made in `map`, unmapped once; references into it borrow self.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
 }
@@ -86,6 +87,11 @@ impl<T: Entry> Mapped<T> {
     /// All of `map`: an array of at least `len` entries of type `T`.
     pub(super) fn new(map: &MapData, len: usize) -> std::io::Result<Self> {
         Self::part(&Arc::new(Mapping::new(map, len, size_of::<T>())?), 0, len)
+    }
+
+    /// `len` entries of type `T` in memory of our own.
+    pub(super) fn anonymous(len: usize) -> std::io::Result<Self> {
+        Self::part(&Arc::new(Mapping::anonymous(len, size_of::<T>())?), 0, len)
     }
 
     /// The `len` entries that begin at byte `offset` of `mapping`.
@@ -120,6 +126,20 @@ impl<T: Entry> Mapped<T> {
         }
         // SAFETY: zeroed or written, and an `Entry` is valid for every bit pattern.
         unsafe { copy.assume_init() }
+    }
+
+    /// Stores `entry` as entry `index`, word by word; nothing beyond the end.
+    pub(super) fn write(&self, index: usize, entry: &T) {
+        if index < self.len {
+            let words = std::ptr::from_ref(entry).cast::<u64>();
+            for word in 0..Self::WORDS {
+                let source = words.wrapping_add(word);
+                // SAFETY: word < WORDS, so `source` is within `entry`, all of which an `Entry` has written; no
+                // alignment is needed.
+                let value = unsafe { source.read_unaligned() };
+                self.word(index * Self::WORDS + word).store(value, Ordering::Release);
+            }
+        }
     }
 
     /// Sets every word of entry `index` to zero.

@@ -8,28 +8,39 @@
 mod abi;
 mod attach;
 mod casts;
+#[cfg(test)]
+mod elf;
+mod events;
 mod grow;
 mod hash;
 #[cfg(test)]
 mod histogram;
 mod hooks;
 mod iterator;
+mod layout;
 mod load;
 mod mapped;
+mod mirror;
 mod pages;
 mod pin;
 mod privileges;
 mod requirements;
 mod system;
 mod tiers;
+mod tracefs;
+mod tracepoints;
 mod unpin;
+#[cfg(test)]
+mod verifier_4_15;
 
 pub(crate) use abi::*;
 pub(crate) use attach::Attached;
+pub(crate) use aya::programs::perf_event::SoftwareEvent;
 pub(crate) use grow::{overflow_bytes, page_bytes, socket_page_bytes};
-pub(crate) use hooks::{Hook, Rung};
+pub(crate) use hooks::{Hook, Ladder, Rung};
 pub(crate) use load::{Kernel, Options, Setting};
-pub(crate) use pages::{Page, sum, sum_slots};
+pub(crate) use mirror::{bytes as mirror_bytes, cells as mirror_cells};
+pub(crate) use pages::{Page, candidates, sum, sum_slots};
 pub(crate) use requirements::LoadError;
 pub(crate) use system::{boottime_now, monotonic_now, possible_cpus, release_memory};
 pub(crate) use tiers::{TIERS, start};

@@ -40,11 +40,20 @@ impl Page {
     /// A page of maps that exist: the directory, then the counters.
     pub(super) fn map(maps: &[MapData]) -> io::Result<Self> {
         let Some((directory, counters)) = maps.split_first() else { return Err(io::Error::other("no page")) };
-        let directory = Arc::new(Mapping::new(directory, 1, DIRECTORY_BYTES)?);
-        let counters = counters.iter().map(|map| {
-            let mapping = Arc::new(Mapping::new(map, 1, COUNTER_BYTES)?);
-            Counters::of(&mapping, 0, PAGE_SLOTS, COUNTER_CELLS, PAGE_CELLS)
-        });
+        let counters = counters.iter().map(|map| Mapping::new(map, 1, COUNTER_BYTES));
+        Self::of(Mapping::new(directory, 1, DIRECTORY_BYTES)?, counters)
+    }
+
+    /// A page in memory of our own, with one copy of its counters.
+    pub(super) fn anonymous() -> io::Result<Self> {
+        let counters = std::iter::once_with(|| Mapping::anonymous(1, COUNTER_BYTES));
+        Self::of(Mapping::anonymous(1, DIRECTORY_BYTES)?, counters)
+    }
+
+    fn of(directory: Mapping, counters: impl Iterator<Item = io::Result<Mapping>>) -> io::Result<Self> {
+        let directory = Arc::new(directory);
+        let counters =
+            counters.map(|mapping| Counters::of(&Arc::new(mapping?), 0, PAGE_SLOTS, COUNTER_CELLS, PAGE_CELLS));
         Ok(Self {
             rows: Mapped::part(&directory, 0, PAGE_SLOTS as usize)?,
             buckets: Mapped::part(&directory, DIRECTORY_BUCKETS, PAGE_BUCKETS as usize)?,
@@ -79,11 +88,30 @@ impl Counters {
 
     /// The stripes of the overflow counters.
     pub(super) fn overflow(map: &MapData, stripes: u32) -> io::Result<Vec<Self>> {
-        let mapping = Arc::new(Mapping::new(map, stripes as usize, OVERFLOW_BYTES)?);
+        Self::stripes(Mapping::new(map, stripes as usize, OVERFLOW_BYTES)?, stripes)
+    }
+
+    /// The overflow counters in memory of our own.
+    pub(super) fn anonymous_overflow() -> io::Result<Vec<Self>> {
+        Self::stripes(Mapping::anonymous(1, OVERFLOW_BYTES)?, 1)
+    }
+
+    fn stripes(mapping: Mapping, stripes: u32) -> io::Result<Vec<Self>> {
+        let mapping = Arc::new(mapping);
         (0..stripes as usize)
             .map(|stripe| Self::of(&mapping, stripe * OVERFLOW_BYTES, 1, OVERFLOW_CELLS, PLAIN_INDICES))
             .collect()
     }
+}
+
+/// Every cell of a page in which `key` may stand, as `cells.h` computes it.
+pub(crate) fn candidates(key: u64) -> impl Iterator<Item = usize> {
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mask = PAGE_BUCKETS as usize - 1;
+    // The kernel side cuts the shifted hash to 32 bits too.
+    let bucket = move |shift: u32| ((hash >> shift) as u32) as usize & mask;
+    let ways = BUCKET_WAYS as usize;
+    [bucket(40), bucket(16)].into_iter().flat_map(move |bucket| (0..ways).map(move |way| bucket * ways + way))
 }
 
 /// Totals of cell number `cell` over `stripes`.

@@ -19,6 +19,15 @@ pub(crate) enum LoadError {
          (check: ls -l {KERNEL_BTF})"
     )]
     NoBtf,
+    /// What the tier without BTF needs in its place.
+    #[error("{without}; and without it: {reason}", without = Self::NoBtf)]
+    NoBtfNorTracepoints {
+        /// Why that tier does not work either.
+        reason: String,
+    },
+    /// Where tracepoints are described and switched on.
+    #[error("{0}")]
+    Tracefs(String),
     /// The file given as `btf_path`.
     #[error("btf_path {path}: {reason}; make one with: pahole --btf_encode_detached vmlinux.btf vmlinux", path = path.display())]
     BtfPath {

@@ -34,7 +34,12 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts the agent on `configuration` and waits until its service runs, with all sub-collectors attached.
     pub(crate) fn start(configuration: &str) -> Self {
-        let agent = Self::spawn(&["start"], configuration, binary());
+        Self::start_by(configuration, binary())
+    }
+
+    /// As [`start`](Self::start), by a command that ends in the agent's binary.
+    pub(crate) fn start_by(configuration: &str, command: Command) -> Self {
+        let agent = Self::spawn(&["start"], configuration, command);
         agent.expect_log("service started", 20);
         // Or every test would wait in vain for what nobody counts.
         assert!(!agent.log().contains("Failed to load"), "{}", agent.log());
@@ -152,6 +157,17 @@ impl Drop for Agent {
 /// The agent's binary: cargo's, or what `TFO_AGENT` names where the tests run on another machine than they were built on.
 pub(crate) fn binary() -> Command {
     Command::new(std::env::var_os("TFO_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_tfo-agent").into()))
+}
+
+/// The agent in a mount namespace of its own, where empty file systems lie over `directories`, by `wrapper` where there
+/// is one.
+pub(crate) fn without(directories: &[&str], wrapper: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    // What is not there need not be hidden.
+    let script = r#"while [ "$1" != -- ]; do [ ! -d "$1" ] || mount -t tmpfs none "$1"; shift; done; shift; exec "$@""#;
+    command.args(["--mount", "sh", "-ec", script, "sh"]).args(directories).arg("--").args(wrapper);
+    command.arg(binary().get_program());
+    command
 }
 
 /// Sends `signal` to `pid`.

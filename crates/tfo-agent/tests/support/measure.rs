@@ -1,9 +1,10 @@
 //! An agent that measures the whole machine into a sink and a page, for tests that make known events and look for
 //! them by the names of their processes.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::agent::{Agent, pin_path};
+use super::agent::{Agent, binary, pin_path};
 use super::sink::Sink;
 use super::workload;
 
@@ -25,8 +26,13 @@ impl Measurement {
     }
 
     fn start_on(pins: &str, keys: &str, receivers: &[(&str, &str)]) -> Self {
+        Self::start_by(binary(), pins, keys, receivers)
+    }
+
+    /// As [`start`](Self::start), by a command that ends in the agent's binary.
+    pub(crate) fn start_by(command: Command, pins: &str, keys: &str, receivers: &[(&str, &str)]) -> Self {
         let sink = Sink::start(0);
-        let agent = Agent::start(&configuration(pins, keys, receivers, &sink));
+        let agent = Agent::start_by(&configuration(pins, keys, receivers, &sink), command);
         Self { agent, sink }
     }
 

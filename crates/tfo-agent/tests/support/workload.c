@@ -354,7 +354,7 @@ static const struct command basic_commands[] = {
 static const struct command *const tables[] = {
 	basic_commands,	  error_commands, ending_commands,    stream_commands, datagram_commands, connection_commands,
 	path_commands,	  peer_commands,  hand_over_commands, file_commands,   waiting_commands,  memory_commands,
-	state_commands,	  churn_commands,
+	state_commands,	  churn_commands, sandbox_commands,
 };
 
 /* workload NAME WHAT [NUMBER...]: NAME is set by prctl; "-" keeps the name that exec gave. */

@@ -15,7 +15,8 @@ struct command {
 /* Each ends with an entry without a name. */
 extern const struct command error_commands[], ending_commands[], stream_commands[], datagram_commands[],
 	connection_commands[], path_commands[], peer_commands[], hand_over_commands[], file_commands[],
-	waiting_commands[], memory_commands[], state_commands[], churn_commands[];
+	waiting_commands[], memory_commands[], state_commands[], churn_commands[],
+	sandbox_commands[];
 
 /* The arguments of main. */
 extern char **self;
