@@ -74,16 +74,17 @@ fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
 fn run(config: Config) -> Result<(), Vec<String>> {
     let one = |failure: Failure| vec![failure.to_string()];
     let mut service: Service = config.build().map_err(|failures| texts(&failures))?;
-    // On this thread, before there is another one: what it gives up, all inherit.
-    service.prepare().map_err(one)?;
     // One thread is enough: a tick is milliseconds every few seconds, and nothing here blocks.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.map_err(|error| vec![error.to_string()])?;
-    tokio.block_on(async {
-        let signals = Signals::listen().map_err(|error| vec![format!("signals: {error}")])?;
-        service.run(signals.stop()).await.map_err(one)?;
-        Ok(())
-    })
+    // Before anything is attached or pinned: whoever ends the agent meanwhile ends it in order.
+    let signals = {
+        let _inside = tokio.enter();
+        Signals::listen().map_err(|error| vec![format!("signals: {error}")])?
+    };
+    // On this thread, before there is another one: what it gives up, all inherit.
+    service.prepare().map_err(one)?;
+    tokio.block_on(service.run(signals.stop())).map(drop).map_err(one)
 }
 
 /// The signals that the agent knows.

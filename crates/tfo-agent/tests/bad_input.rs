@@ -303,3 +303,18 @@ fn every_shipped_pipeline_is_valid_and_the_version_is_told() {
     let version = format!("tfo-agent {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(run(binary().arg("--version")), (Some(0), version, String::new()));
 }
+
+#[test]
+fn an_agent_that_is_told_to_end_while_it_starts_leaves_nothing_pinned() {
+    let files = Files::new();
+    let whole = files.write("whole.yaml", complete(&files.pins, 0));
+    for milliseconds in [20, 60, 120, 250] {
+        let mut agent = binary();
+        agent.arg("start").arg("--config").arg(&whole).stderr(Stdio::null());
+        let mut agent = agent.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        kill("-TERM", agent.id());
+        agent.wait().unwrap();
+        assert!(!Path::new(&files.pins).exists(), "after {milliseconds} ms");
+    }
+}

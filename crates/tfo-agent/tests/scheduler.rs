@@ -81,7 +81,8 @@ fn compare(what: &str, number: u64, rivals: &[(&str, u64)]) -> Books {
     let kernel = Books::of_kernel(pid);
     let page = eventually("the same books on the page", 10, || {
         let books = Books::of_page(&agent.page(0), pid)?;
-        (books.voluntary == kernel.voluntary).then_some(books)
+        // The last slice comes with a read that begins after it.
+        (books.voluntary == kernel.voluntary && books.runtime_ns >= kernel.runtime_ns).then_some(books)
     });
     println!("{what}: kernel {kernel:?}\n{what}: page   {page:?}\n{what}: process clock {cpu_ns} ns");
     assert_eq!((page.voluntary, page.involuntary), (kernel.voluntary, kernel.involuntary));
@@ -108,7 +109,8 @@ fn a_mix_of_sleep_work_and_yield_equals_proc_to_the_last_switch() {
 #[test]
 fn twenty_thousand_yields_equal_proc_to_the_last_switch() {
     let books = compare("yield", 20_000, &[("yield", 60_000)]);
-    assert!(books.involuntary + books.voluntary > 10_000, "{books:?}");
+    // Where a machine is slow its clock ticks often, as yields go.
+    assert!(books.involuntary + books.voluntary > 10_000 / u64::from(slow()), "{books:?}");
 }
 
 #[test]
