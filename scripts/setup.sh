@@ -238,7 +238,6 @@ setup_kernels() {
     have cpio || need cpio cpio
     have ip || need ip iproute2
     have setpriv || need setpriv util-linux
-    have mke2fs || need mke2fs e2fsprogs
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need "the keys of Debian's archive" debian-archive-keyring
 }
 

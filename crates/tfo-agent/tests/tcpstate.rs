@@ -169,6 +169,9 @@ fn connections_that_are_older_than_the_agent_end_under_its_eyes() {
     // What the rest of the machine does without an owner is not ours, but there is some of it only by chance.
     load.tell("");
     load.finish();
+    // The last acknowledgements may come when the processes are gone.
+    let closed = |sink: &Sink| sink.sum(METRIC, &[("ebpf.tcp.state.from", "last_ack"), ("ebpf.tcp.state.to", "closed")]);
+    eventually("the end of every connection", 10, || (closed(&measurement.sink) >= COUNT as f64).then_some(()));
     let sink = measurement.end();
     let mine = |name: &str| {
         let comm = role("x", name);
