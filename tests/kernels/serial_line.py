@@ -4,6 +4,7 @@ import re
 
 MARK = re.compile(r"@@tfo (\w+) ?(.*)")
 SAMPLE = re.compile(r"(tfo_ebpf_\w+)(?:\{(.*)\})? (\S+)")
+LADDER = re.compile(r'sub_collector="(\w+)" tier="(\w+)" rung="(\w+)"')
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -67,12 +68,15 @@ class Outcome:
         found = [(labels, value) for which, labels, value in self.samples() if which == name]
         return {labels["program"]: labels["rung"] for labels, value in found if value == 1}
 
-    def rungs_of(self, collector):
-        """The rungs of a sub-collector's programs, where the agent says which are its own."""
-        name = "tfo_ebpf_program_attached"
-        found = [(labels, value) for which, labels, value in self.samples() if which == name]
-        own = {labels["rung"] for labels, value in found if value == 1 and labels.get("ebpf_sub_collector") == collector}
-        return ", ".join(sorted(own))
+    def ladders(self):
+        """Sub-collector -> the rung that it has taken, and the tier, as the agent's log says."""
+        taken = (LADDER.search(line) for line in self.blocks.get("probe", []))
+        return {found[1]: (found[3], found[2]) for found in taken if found}
+
+    def metrics(self):
+        """Names of the metrics that were on the page."""
+        lines = self.blocks.get("probe", [])
+        return {line.removeprefix("metric ") for line in lines if line.startswith("metric ")}
 
     def faults(self):
         """Everything that must not be, as (what, the last words about it)."""
