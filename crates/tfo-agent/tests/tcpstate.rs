@@ -7,12 +7,12 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::agent::{Agent, pin_path};
-use support::{eventually, slow};
 use support::measure::{Measurement, main_of, role};
 use support::net::Path;
 use support::page::Page;
 use support::sink::{Sink, Stream};
 use support::workload::{Workload, facts, program};
+use support::{eventually, slow};
 
 const METRIC: &str = "ebpf.tcp.state.transitions";
 
@@ -170,7 +170,8 @@ fn connections_that_are_older_than_the_agent_end_under_its_eyes() {
     load.tell("");
     load.finish();
     // The last acknowledgements may come when the processes are gone.
-    let closed = |sink: &Sink| sink.sum(METRIC, &[("ebpf.tcp.state.from", "last_ack"), ("ebpf.tcp.state.to", "closed")]);
+    let closed =
+        |sink: &Sink| sink.sum(METRIC, &[("ebpf.tcp.state.from", "last_ack"), ("ebpf.tcp.state.to", "closed")]);
     eventually("the end of every connection", 10, || (closed(&measurement.sink) >= COUNT as f64).then_some(()));
     let sink = measurement.end();
     let mine = |name: &str| {

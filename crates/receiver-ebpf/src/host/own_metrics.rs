@@ -83,12 +83,22 @@ impl ProgramSpent {
     }
 }
 
-/// Runs that the kernel left out. Of the two programs for TCP states each counts what the other was left out of.
+/// Programs of which each does what the other was left out of.
+const PAIRS: [[&str; 2]; 3] =
+    [["tfo_tcp_state", "tfo_tcp_again"], ["tfo_sys_enter", "tfo_enter_again"], ["tfo_sys_exit", "tfo_exit_again"]];
+
+/// Runs that the kernel left out, and that nobody made up for.
 fn recursion(attached: &[Attached]) -> u64 {
-    let pair = ["tfo_tcp_state", "tfo_tcp_again"];
-    let (paired, others): (Vec<_>, Vec<_>) = attached.iter().partition(|program| pair.contains(&program.program));
-    let both = paired.into_iter().map(Attached::recursion_misses).min().unwrap_or(0);
-    both.saturating_add(others.into_iter().map(Attached::recursion_misses).sum())
+    let misses = |name: &str| attached.iter().find(|each| each.program == name).map(Attached::recursion_misses);
+    let lost = attached.iter().map(|each| match PAIRS.iter().find(|pair| pair.contains(&each.program)) {
+        None => each.recursion_misses(),
+        // Once for the two of them.
+        Some([first, again]) if each.program == *first => {
+            misses(again).unwrap_or(u64::MAX).min(each.recursion_misses())
+        }
+        Some(_) => 0,
+    });
+    lost.fold(0, u64::saturating_add)
 }
 
 /// The sum over all CPUs of the word at `offset` of their records.

@@ -38,6 +38,11 @@ const ITERATORS: [(&str, &str); 4] =
 
 const ADOPT: &str = "tfo_adopt";
 
+/// What does once more what the programs of calls were left out of: from 7.0 on a task may leave its CPU in the midst of
+/// them, and the kernel does not run a program that is under way there. Older kernels would only be slower for it.
+const AGAIN: [Hook; 2] = [Hook::tp_btf("tfo_exit_again", "sys_exit"), Hook::tp_btf("tfo_enter_again", "sys_enter")];
+const PREEMPTED_CALLS: (u32, u32) = (7, 0);
+
 /// A program that is attached.
 pub(crate) struct Attached {
     pub(crate) program: &'static str,
@@ -184,7 +189,8 @@ impl Kernel {
         let Some(all) = base.into_iter().chain(ladders).collect::<Option<Vec<_>>>() else {
             return false;
         };
-        self.attached.extend(all.into_iter().flatten());
+        let again = AGAIN.iter().filter_map(|hook| open(&[*hook])).flatten();
+        self.attached.extend(all.into_iter().flatten().chain(again));
         true
     }
 
@@ -205,7 +211,10 @@ impl Kernel {
         };
         for rung in rungs {
             match self.attach_all(rung.hooks, btf, set) {
-                Ok(()) => return Ok(rung.name),
+                Ok(()) => {
+                    self.attach_again(rung.hooks, btf, set);
+                    return Ok(rung.name);
+                }
                 Err(error) => {
                     tracing::debug!(rung = rung.name, %error, "ebpf: rung not taken");
                     failure = error;
@@ -218,6 +227,17 @@ impl Kernel {
     fn attach_base(&mut self, btf: Option<&Btf>, set: Option<&ProgramSet>) -> Result<(), LoadError> {
         self.attach_all(self.tier.first, btf, set)?;
         self.attach_all(&BASE, btf, set)
+    }
+
+    /// Beside the hooks of calls, where the kernel leaves runs of them out.
+    fn attach_again(&mut self, hooks: &[Hook], btf: Option<&Btf>, set: Option<&ProgramSet>) {
+        let calls = hooks.iter().any(|hook| hook.program == "tfo_sys_enter");
+        if calls
+            && system::kernel_series() >= PREEMPTED_CALLS
+            && let Err(error) = self.attach_all(&AGAIN, btf, set)
+        {
+            tracing::warn!(%error, "ebpf: calls that the kernel leaves out are lost, and counted as recursion");
+        }
     }
 
     /// Loads all before attaching the first, so that little time passes between two attachments.

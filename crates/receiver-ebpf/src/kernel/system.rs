@@ -55,6 +55,13 @@ fn read_clock(clock: libc::clockid_t) -> u64 {
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
+/// Major and minor number of the running kernel; zeros where it does not say.
+pub(super) fn kernel_series() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 /// CPUs that this machine may ever have, which is what per-CPU memory is sized by.
 pub(crate) fn possible_cpus() -> u32 {
     // The file holds ranges such as `0-7`; the highest number counts, gaps included.
