@@ -7,12 +7,12 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::agent::{Agent, pin_path};
-use support::{eventually, slow};
 use support::measure::{Measurement, main_of, role};
 use support::net::Path;
 use support::page::Page;
 use support::sink::{Sink, Stream};
 use support::workload::{Workload, facts, program};
+use support::{eventually, slow};
 
 const METRIC: &str = "ebpf.tcp.state.transitions";
 
