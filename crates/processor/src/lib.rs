@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod attributes;
 pub mod interval;
 mod key;
+mod memory;
 pub mod process_filter;
 pub mod resource;
+mod sample;
 
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,14 @@ pub(crate) fn batch_of(points: Vec<Point>, distributions: Vec<HistogramPoint>) -
     Batch::of(Arc::new(resource), Arc::new(scope), metrics)
 }
 
+/// Points of another kind of metric than counters.
+pub(crate) fn batch_as(instrument: Instrument, points: Vec<Point>) -> Batch {
+    let mut batch = batch(points);
+    let metric = &mut batch.resources[0].scopes[0].metrics[0];
+    metric.descriptor = Arc::new(Descriptor { instrument, ..(*metric.descriptor).clone() });
+    batch
+}
+
 pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.into())
 }
