@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod attributes;
+pub mod cardinality;
 pub mod interval;
 mod key;
 mod memory;

@@ -54,7 +54,6 @@ impl<T> Memory<T> {
     }
 
     /// Number of streams remembered.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.streams.len()
     }

@@ -10,6 +10,7 @@ pub(crate) static COMPONENTS: Components = Components {
         &processor::interval::FACTORY,
         &processor::resource::FACTORY,
         &processor::attributes::FACTORY,
+        &processor::cardinality::FACTORY,
     ],
     exporters: &[&exporter_otlp::FACTORY, &exporter_prometheus::FACTORY, &exporter_debug::FACTORY],
     extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
