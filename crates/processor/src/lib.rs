@@ -7,6 +7,7 @@ pub mod cardinality;
 pub mod interval;
 mod key;
 mod memory;
+pub mod memory_limiter;
 pub mod process_filter;
 pub mod resource;
 mod sample;

@@ -11,6 +11,7 @@ pub(crate) static COMPONENTS: Components = Components {
         &processor::resource::FACTORY,
         &processor::attributes::FACTORY,
         &processor::cardinality::FACTORY,
+        &processor::memory_limiter::FACTORY,
     ],
     exporters: &[&exporter_otlp::FACTORY, &exporter_prometheus::FACTORY, &exporter_debug::FACTORY],
     extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
