@@ -28,7 +28,8 @@ fn read(section: &mut Section<'_>) -> Option<Action> {
     let from = text(section, "from_attribute", "the attribute to take the value of");
     let new_key = text(section, "new_key", "of rename: what it is called afterwards");
     for other in ["pattern", "from_context", "converted_type"] {
-        section.refuse(other, "is not supported: actions are insert, update, upsert, delete and rename of one key");
+        let verbs = "insert, update, upsert, delete and rename of one key";
+        section.refuse(other, &format!("{other:?} is not supported: actions are {verbs}"));
     }
 
     if key.is_empty() {

@@ -38,7 +38,7 @@ pub struct Config {
 impl Configuration for Config {
     fn read(section: &mut Section<'_>) -> Self {
         for key in ["include", "exclude"] {
-            section.refuse(key, "is not supported: actions are done to all points");
+            section.refuse(key, &format!("{key:?} is not supported: actions are done to all points"));
         }
         Self { actions: actions(section, "actions", "actions on attributes of points, in this order") }
     }

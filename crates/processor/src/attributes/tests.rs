@@ -140,5 +140,5 @@ fn what_is_remembered_ends_with_the_streams() {
 fn a_choice_of_points_is_refused() {
     let action = map(vec![("key", text("a")), ("action", text("delete"))]);
     let faults = read(vec![("actions", list(vec![action])), ("include", map(vec![]))], Config::read).1;
-    assert_eq!(faults, ["f:1:1: is not supported: actions are done to all points"]);
+    assert_eq!(faults, ["f:1:1: \"include\" is not supported: actions are done to all points"]);
 }

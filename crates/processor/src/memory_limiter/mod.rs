@@ -60,7 +60,7 @@ impl Configuration for Config {
             spike: section.field("spike_limit_percentage", "soft limit is so much below; 0 means a fifth", 0),
         };
         for key in ["min_gc_interval_when_soft_limited", "min_gc_interval_when_hard_limited"] {
-            section.refuse(key, "is not supported: there is no garbage collector here");
+            section.refuse(key, &format!("{key:?} is not supported: there is no garbage collector here"));
         }
         if check_interval.is_zero() {
             section.fault_at("check_interval", "must be greater than 0");
