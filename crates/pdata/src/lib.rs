@@ -6,6 +6,7 @@
 //! No I/O, no async.
 #![forbid(unsafe_code)]
 
+mod addition;
 mod attributes;
 mod batch;
 mod histogram;

@@ -1,8 +1,16 @@
 //! Processors: what happens to a batch between receiver and exporter.
 #![forbid(unsafe_code)]
 
+pub mod action;
+pub mod attributes;
+pub mod cardinality;
 pub mod interval;
+mod key;
+mod memory;
+pub mod memory_limiter;
 pub mod process_filter;
+pub mod resource;
+mod sample;
 
 #[cfg(test)]
 mod tests;

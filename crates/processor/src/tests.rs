@@ -1,7 +1,8 @@
-//! Batches for the tests of the processors.
+//! Batches and configuration for the tests of the processors.
 
 use std::sync::Arc;
 
+use component::config::{Entry, Faults, Node, Position, Section, Value};
 use pdata::{
     AttributeValue, Attributes, Batch, Descriptor, ExponentialHistogram, HistogramMetric, HistogramPoint, Instrument,
     Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope, UnixNanos,
@@ -52,4 +53,41 @@ pub(crate) fn batch_of(points: Vec<Point>, distributions: Vec<HistogramPoint>) -
     };
     let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
     Batch::of(Arc::new(resource), Arc::new(scope), metrics)
+}
+
+/// Points of another kind of metric than counters.
+pub(crate) fn batch_as(instrument: Instrument, points: Vec<Point>) -> Batch {
+    let mut batch = batch(points);
+    let metric = &mut batch.resources[0].scopes[0].metrics[0];
+    metric.descriptor = Arc::new(Descriptor { instrument, ..(*metric.descriptor).clone() });
+    batch
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
+
+/// A map, all of it in line 1.
+pub(crate) fn map(entries: Vec<(&str, Value)>) -> Value {
+    let entries = entries.into_iter().map(|(key, value)| {
+        let node = at(1, value);
+        Entry { key: key.into(), position: node.position.clone(), node }
+    });
+    Value::Map(entries.collect())
+}
+
+/// A list whose items stand in line 1, 2 and so on.
+pub(crate) fn list(items: Vec<Value>) -> Value {
+    Value::List(items.into_iter().zip(1..).map(|(value, line)| at(line, value)).collect())
+}
+
+/// What `read` makes of `entries`, and the faults that it notes.
+pub(crate) fn read<T>(entries: Vec<(&str, Value)>, read: impl FnOnce(&mut Section<'_>) -> T) -> (T, Vec<String>) {
+    let mut faults = Faults::default();
+    let config = Section::read_node(Some(&at(1, map(entries))), &mut faults, read);
+    (config, faults.into_sorted().iter().map(ToString::to_string).collect())
+}
+
+fn at(line: usize, value: Value) -> Node {
+    Node { position: Position { file: "f".into(), line, column: 1 }, value }
 }

@@ -5,7 +5,14 @@ use component::Components;
 /// Everything that is built into this agent.
 pub(crate) static COMPONENTS: Components = Components {
     receivers: &receiver_ebpf::RECEIVERS,
-    processors: &[&processor::process_filter::FACTORY, &processor::interval::FACTORY],
+    processors: &[
+        &processor::process_filter::FACTORY,
+        &processor::interval::FACTORY,
+        &processor::resource::FACTORY,
+        &processor::attributes::FACTORY,
+        &processor::cardinality::FACTORY,
+        &processor::memory_limiter::FACTORY,
+    ],
     exporters: &[&exporter_otlp::FACTORY, &exporter_prometheus::FACTORY, &exporter_debug::FACTORY],
     extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
 };

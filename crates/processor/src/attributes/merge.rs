@@ -1,0 +1,84 @@
+//! One metric whose streams get other attributes: which of them are one then, and what it comes to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pdata::{Attributes, Descriptor, Instrument};
+
+use super::sets::Sets;
+use crate::memory::Memory;
+use crate::sample::Sample;
+
+/// The streams of one metric.
+///
+/// A total must go on growing when one of the streams in it ends, or changes its name: it is kept here and takes what
+/// each stream counted since its last point.
+#[derive(Debug)]
+pub(super) struct Merge<P> {
+    /// The last point of each stream, as it came.
+    came: Memory<P>,
+    /// The totals, by the attributes that they leave with.
+    totals: Memory<P>,
+}
+
+impl<P> Default for Merge<P> {
+    fn default() -> Self {
+        Self { came: Memory::default(), totals: Memory::default() }
+    }
+}
+
+impl<P: Sample> Merge<P> {
+    /// The points that go on in place of `points`.
+    pub(super) fn pass(&mut self, points: Vec<P>, descriptor: &Descriptor, sets: &mut Sets) -> Vec<P> {
+        let number = descriptor.number;
+        match descriptor.instrument {
+            Instrument::Counter | Instrument::ExponentialHistogram => self.totals(&points, descriptor, sets),
+            // What is there now, of the streams that are there now.
+            Instrument::UpDownCounter => together(points, sets, |total, point| total.add(&point, number)),
+            Instrument::Gauge => together(points, sets, |latest, point| {
+                if point.time() >= latest.time() {
+                    *latest = point.under(latest.attributes().clone());
+                }
+            }),
+        }
+    }
+
+    fn totals(&mut self, points: &[P], descriptor: &Descriptor, sets: &mut Sets) -> Vec<P> {
+        let mut order: Vec<Arc<Attributes>> = Vec::with_capacity(points.len());
+        for point in points {
+            let increase = self.came.increase(point, descriptor.number);
+            let set = sets.of(point.attributes());
+            let first = self.totals.seen_now(&set).is_none();
+            if let Some(total) = self.totals.see(&set, point.time()) {
+                total.add(&increase, descriptor.number);
+            } else {
+                self.totals.note(set.clone(), point.time(), increase.under(set.clone()));
+            }
+            if first {
+                order.push(set);
+            }
+        }
+        let totals = order.iter().filter_map(|set| self.totals.seen_now(set).cloned()).collect();
+        self.came.end_batch();
+        self.totals.end_batch();
+        totals
+    }
+}
+
+/// The points under their new attributes, those that fall together made one by `join`.
+#[expect(clippy::mutable_key_type, reason = "hash and equality do not see the encoded form")]
+fn together<P: Sample>(points: Vec<P>, sets: &mut Sets, join: impl Fn(&mut P, P)) -> Vec<P> {
+    let mut places = HashMap::new();
+    let mut joined: Vec<P> = Vec::with_capacity(points.len());
+    for point in points {
+        let set = sets.of(point.attributes());
+        match places.get(&set) {
+            Some(place) => join(&mut joined[*place], point),
+            None => {
+                places.insert(set.clone(), joined.len());
+                joined.push(point.under(set));
+            }
+        }
+    }
+    joined
+}

@@ -1,0 +1,101 @@
+//! One metric: which of its streams have a place, and the total of those that have none.
+
+use std::sync::Arc;
+
+use pdata::{Attributes, Descriptor, Instrument};
+
+use crate::memory::Memory;
+use crate::sample::Sample;
+
+/// The streams of one metric.
+///
+/// Who has a place keeps it while it lives, and who is in the other stream stays there: a stream that went from one to
+/// the other would be counted in both, or make a total go back.
+#[derive(Debug)]
+pub(super) struct Ranking<P> {
+    admitted: Memory<()>,
+    /// The last points of the streams that have no place.
+    folded: Memory<P>,
+    /// Their total, which outlives them.
+    other: Option<P>,
+    /// Whether there have been more streams than places.
+    pub(super) full: bool,
+}
+
+impl<P> Default for Ranking<P> {
+    fn default() -> Self {
+        Self { admitted: Memory::default(), folded: Memory::default(), other: None, full: false }
+    }
+}
+
+impl<P: Sample> Ranking<P> {
+    /// The points that go on in place of `points`, and how many are in none of them.
+    pub(super) fn pass(
+        &mut self,
+        points: Vec<P>,
+        descriptor: &Descriptor,
+        max_streams: usize,
+        other: &Arc<Attributes>,
+    ) -> (Vec<P>, u64) {
+        let gauge = descriptor.instrument == Instrument::Gauge;
+        let (mut kept, mut fresh, mut folded) = (Vec::with_capacity(points.len().min(max_streams)), vec![], vec![]);
+        for point in points {
+            let (stream, time) = (point.attributes(), point.time());
+            if self.admitted.see(stream, time).is_some() {
+                kept.push(point);
+            } else if self.folded.see(stream, time).is_some() || (!gauge && stream == other) {
+                folded.push(point);
+            } else {
+                fresh.push(point);
+            }
+        }
+        let places = max_streams.saturating_sub(self.admitted.len());
+        if fresh.len() > places {
+            self.full = true;
+            fresh.sort_by(|a, b| b.size(descriptor.number).total_cmp(&a.size(descriptor.number)));
+            folded.extend(fresh.drain(places..));
+        }
+        for point in &fresh {
+            self.admitted.note(point.attributes().clone(), point.time(), ());
+        }
+        kept.append(&mut fresh);
+
+        let dropped = self.fold(folded, descriptor, other);
+        if let Some(other) = &mut self.other {
+            // It is a total up to now, whether or not any of its streams counted since.
+            let now = kept.iter().map(Sample::time).max();
+            other.touch(now.unwrap_or_default());
+            kept.push(other.clone());
+        }
+        self.admitted.end_batch();
+        self.folded.end_batch();
+        (kept, dropped)
+    }
+
+    /// Adds `points` to the other stream, if one can stand for them all; else tells how many there are.
+    fn fold(&mut self, points: Vec<P>, descriptor: &Descriptor, other: &Arc<Attributes>) -> u64 {
+        if descriptor.instrument == Instrument::UpDownCounter {
+            // What is there now, of the streams that are there now.
+            self.other = None;
+        }
+        let mut dropped = 0;
+        for point in points {
+            let increase = match descriptor.instrument {
+                Instrument::Counter | Instrument::ExponentialHistogram => {
+                    self.folded.increase(&point, descriptor.number)
+                }
+                Instrument::UpDownCounter | Instrument::Gauge => {
+                    self.folded.note(point.attributes().clone(), point.time(), point.clone());
+                    point
+                }
+            };
+            match &mut self.other {
+                // A sum of gauges means nothing.
+                _ if descriptor.instrument == Instrument::Gauge => dropped += 1,
+                Some(total) => total.add(&increase, descriptor.number),
+                none => *none = Some(increase.under(other.clone())),
+            }
+        }
+        dropped
+    }
+}
