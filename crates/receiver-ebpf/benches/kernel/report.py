@@ -144,6 +144,9 @@ class Report:
         for cell in (alone, together, seed, bpftrace):
             row += f" {pair(*cell, '.0f', 14) if cell else '-':>14}"
         what = f"{own}, net, beside bpftrace"
+        if alone is None and bpftrace and own not in self.bench.missing:
+            # It runs, and has nothing there: what it gathers, others of its hooks bring.
+            alone = 0.0, 0.0
         if alone and bpftrace:
             share, share_mid = (a / b for a, b in zip(alone, bpftrace))
             row += f" {pair(share, share_mid, '.2f', 15)}"
