@@ -133,18 +133,16 @@ static __always_inline struct socket_state *socket_at(__u32 index)
 	return &bucket->state[index & (BUCKET_WAYS - 1)];
 }
 
-/* The state of the socket at `address` goes. */
-__noinline int forget_socket(__u64 address)
+/* The state of the socket at `address`, which stands at `index`, goes. */
+static __always_inline void forget_socket(__u32 index, __u64 address)
 {
 	__u32 zero = 0;
-	__u32 index = find_socket(address);
 	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
 	struct socket_bucket *bucket = index == NO_SOCKET ? NULL : socket_bucket(index >> 13, index >> 3);
 
 	if (!bucket || !control)
-		return 0;
+		return;
 	CHECKED(bucket);
 	if (SWAP(bucket->address[index & (BUCKET_WAYS - 1)], LOCK_SOCKET(index), address, 0))
 		ADD(control->sockets, -1);
-	return 0;
 }

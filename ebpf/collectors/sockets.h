@@ -44,13 +44,16 @@ static __always_inline bool is_live(__u32 state)
 
 /* The state of a socket that is seen here for the first time has `seen` 0. Only one that lives gets any: it ends with
  * the transition to TCP_CLOSE. */
-static __always_inline struct socket_state *socket_state(__u64 address, __u32 tcp_state)
+static __always_inline __u32 place_of_socket(__u64 address, __u32 tcp_state)
 {
 	__u32 index = find_socket(address);
 
-	if (index == NO_SOCKET && is_live(tcp_state))
-		index = make_socket(address);
-	return socket_at(index);
+	return index == NO_SOCKET && is_live(tcp_state) ? make_socket(address) : index;
+}
+
+static __always_inline struct socket_state *socket_state(__u64 address, __u32 tcp_state)
+{
+	return socket_at(place_of_socket(address, tcp_state));
 }
 
 /* What the kernel counted before we did is not ours to count. */

@@ -12,7 +12,8 @@
 
 static __always_inline void tcp_transition(struct cpu_record *record, struct sock *sk, __u64 address, int old, int new)
 {
-	struct socket_state *state = socket_state(address, new);
+	__u32 place = place_of_socket(address, new);
+	struct socket_state *state = socket_at(place);
 
 	if (state) {
 		/* Whatever stood here of a closed one is another's. */
@@ -30,7 +31,7 @@ static __always_inline void tcp_transition(struct cpu_record *record, struct soc
 		return;
 	if (state && collect_tcpstate)
 		count_connection_end(record, owner, state->established);
-	forget_socket(address);
+	forget_socket(place, address);
 }
 
 SEC("tp_btf/inet_sock_set_state")

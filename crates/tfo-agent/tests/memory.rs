@@ -32,7 +32,12 @@ fn faults(sink: &Sink, pid: &str, more: &[(&str, &str)]) -> [f64; 2] {
 /// Lets a workload fault, and compares all that its process ever did with the kernel's books; returns minor and major
 /// faults of the work itself, and those that it shows as made in the kernel.
 fn compare(test: &str, what: &str, number: u64) -> ([f64; 2], [f64; 2]) {
-    let measurement = Measurement::start(&[("ebpf_memory", "")]);
+    compare_beside(test, what, number, &[])
+}
+
+/// The same with other receivers beside it.
+fn compare_beside(test: &str, what: &str, number: u64, others: &[(&str, &str)]) -> ([f64; 2], [f64; 2]) {
+    let measurement = Measurement::start(&[&[("ebpf_memory", "")], others].concat());
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new(program());
     command.current_dir(directory.path());
@@ -74,6 +79,17 @@ fn faults_that_the_kernel_makes_for_a_read_are_counted_and_marked() {
     let (work, in_kernel) = compare("mk", "kernel-faults", 5_000);
     assert!((5_000.0..5_010.0).contains(&work[0]), "the workload itself: {work:?}");
     assert!((5_000.0..5_300.0).contains(&in_kernel[0]), "{in_kernel:?}");
+}
+
+/// There the end of a call says which faults were the kernel's.
+#[test]
+fn modes_are_the_same_where_calls_are_followed() {
+    let calls = [("ebpf_syscalls", "")];
+    let (work, in_kernel) = compare_beside("ck", "kernel-faults", 5_000, &calls);
+    assert!((5_000.0..5_010.0).contains(&work[0]), "the workload itself: {work:?}");
+    assert!((5_000.0..5_300.0).contains(&in_kernel[0]), "{in_kernel:?}");
+    let (_, in_kernel) = compare_beside("cu", "user-faults", 10_000, &calls);
+    assert!(in_kernel[0] < 300.0, "{in_kernel:?} of the user's are the kernel's");
 }
 
 #[test]
