@@ -18,7 +18,13 @@ pub trait Exporter: Send {
         Box::pin(async { Ok(()) })
     }
 
-    /// Makes one attempt to hand over `batch`.
+    /// `batch` in parts that the far side takes in one request. Each is attempted, refused or lost on its
+    /// own, so that one that was delivered is not sent again because of another.
+    fn split(&self, batch: Arc<Batch>) -> Vec<Arc<Batch>> {
+        vec![batch]
+    }
+
+    /// Makes one attempt to hand over `batch`, which is a part that [`split`](Self::split) made.
     ///
     /// # Errors
     /// [`ExportError`] says whether another attempt makes sense.

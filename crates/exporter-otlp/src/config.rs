@@ -9,6 +9,8 @@ use http::Uri;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::{Ascii, AsciiMetadataValue, MetadataKey, MetadataMap};
 
+use crate::split::read_max_request_size;
+
 /// Keys of `otlp_grpc`.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -20,6 +22,8 @@ pub struct Config {
     pub timeout: Duration,
     /// How requests are compressed.
     pub compression: Option<CompressionEncoding>,
+    /// Most bytes of a request before compression.
+    pub max_request_size: usize,
     /// Certificates in PEM that are trusted besides the system's.
     pub ca: Option<String>,
     /// The name that the server's certificate must be for, where it is not that of `endpoint`.
@@ -41,6 +45,7 @@ impl Configuration for Config {
             "how requests are compressed",
             &[("gzip", Some(CompressionEncoding::Gzip)), ("none", None)],
         );
+        let max_request_size = read_max_request_size(section);
         let tls = section.section("tls", Tls::read);
         if timeout.is_zero() {
             section.fault_at("timeout", "must be greater than 0");
@@ -53,6 +58,7 @@ impl Configuration for Config {
             headers: parse_headers(section, headers),
             timeout,
             compression,
+            max_request_size,
             ca: tls.ca,
             server_name: tls.server_name,
             retry: section.section("retry_on_failure", RetryConfig::read),
@@ -170,8 +176,9 @@ mod tests {
             ("headers", map(vec![("a b", text("x")), ("token", text("sec\nret")), ("ok", text("fine"))])),
             ("tls", map(vec![("ca_file", text("/nonexistent/ca.pem"))])),
             ("timeout", Value::Int(0)),
+            ("max_request_size", Value::Int(4)),
         ]);
-        assert_eq!(found.len(), 5, "{found:?}");
+        assert_eq!(found.len(), 6, "{found:?}");
         assert!(found.iter().any(|text| text.starts_with("/nonexistent/ca.pem: No such file")), "{found:?}");
         assert!(!found.iter().any(|text| text.contains("ret")), "{found:?}");
     }
@@ -182,6 +189,7 @@ mod tests {
         let default = |path: &str| &*keys.iter().find(|key| key.path == path).unwrap().default;
         assert_eq!(default("endpoint"), "\"localhost:4317\"");
         assert_eq!((default("compression"), default("timeout"), default("tls.insecure")), ("gzip", "5s", "false"));
+        assert_eq!(default("max_request_size"), "4000KiB");
         assert_eq!((default("retry_on_failure.max_elapsed_time"), default("sending_queue.queue_size")), ("5m", "1000"));
     }
 }

@@ -21,6 +21,7 @@ use tonic::{Extensions, Request, Status};
 use crate::codec::BytesCodec;
 use crate::config::Config;
 use crate::failure::{of_status, with_causes};
+use crate::split::split;
 
 /// The `otlp_grpc` exporter type.
 pub static FACTORY: ExporterFactory = ExporterFactory {
@@ -47,6 +48,7 @@ pub struct OtlpGrpc {
     headers: MetadataMap,
     timeout: Duration,
     compression: Option<CompressionEncoding>,
+    max_request_size: usize,
     /// Made on a tokio thread, where its background task can start.
     client: Option<Grpc<Channel>>,
 }
@@ -64,6 +66,7 @@ impl OtlpGrpc {
             headers: config.headers.clone(),
             timeout: config.timeout,
             compression: config.compression,
+            max_request_size: config.max_request_size,
             client: None,
         })
     }
@@ -86,6 +89,10 @@ impl OtlpGrpc {
 }
 
 impl Exporter for OtlpGrpc {
+    fn split(&self, batch: Arc<Batch>) -> Vec<Arc<Batch>> {
+        split(batch, self.max_request_size, otlp::encoded_len)
+    }
+
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {
         Box::pin(async move {
             let answer = self.attempt(otlp::encode(&batch)).await?;

@@ -5,6 +5,7 @@ mod codec;
 mod config;
 mod exporter;
 mod failure;
+mod split;
 
 pub use config::Config;
 pub use exporter::{FACTORY, OtlpGrpc};

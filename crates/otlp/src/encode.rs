@@ -27,6 +27,12 @@ pub fn encode(batch: &Batch) -> Bytes {
     writer.out.into()
 }
 
+/// Bytes that [`encode`] makes of `batch`, told without making them.
+#[must_use]
+pub fn encoded_len(batch: &Batch) -> usize {
+    measure::request(batch, &mut Vec::new())
+}
+
 struct Writer {
     out: Vec<u8>,
     /// Of the messages that are still to come, as measured.

@@ -9,5 +9,5 @@ mod measure;
 mod response;
 mod wire;
 
-pub use encode::encode;
+pub use encode::{encode, encoded_len};
 pub use response::{InvalidResponse, PartialSuccess, decode_response, decode_retry_delay};

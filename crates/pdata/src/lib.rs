@@ -14,6 +14,7 @@ mod latest;
 mod metric;
 mod process;
 mod seed;
+mod slice;
 
 pub use attributes::{Attribute, AttributeValue, Attributes, OwnAttributes};
 pub use batch::{Batch, HistogramMetric, Metric, Metrics, Resource, ResourceMetrics, Scope, ScopeMetrics};

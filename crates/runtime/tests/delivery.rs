@@ -110,3 +110,28 @@ async fn a_dead_backend_does_not_hold_up_the_other_exporter() {
     let dead = totals(&summary, "sink/dead");
     assert_eq!(dead.merged + dead.lost, 100);
 }
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_a_batch_are_tried_again_refused_and_counted_each_on_its_own() {
+    let service = service(
+        "receivers: {source: {streams: 10}}\nexporters: {sink: {part: 3, outcomes: [accept, retry, retry, accept, \
+         permanent, reject]}}\nservice: {pipelines: {metrics: {receivers: [source], exporters: [sink]}}}\n",
+    );
+    let summary = run_for(service, 200).await;
+    let parts = [vec!["source/0=1", "source/1=1", "source/2=1"], vec!["source/3=1", "source/4=1", "source/5=1"]];
+    assert_eq!(delivered("sink"), [&parts[..], &[vec!["source/9=1"]]].concat(), "each once");
+    assert_eq!(totals(&summary, "sink"), Totals { sent: 6, rejected: 1, lost: 3, merged: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn max_elapsed_time_is_that_of_the_batch_and_what_was_delivered_of_it_is_not_lost() {
+    let service = service(
+        "receivers: {source: {streams: 10}}\nexporters: {sink: {part: 3, outcomes: [accept], forever: retry, \
+         retry_on_failure: {max_elapsed_time: 60s}}}\nservice: {pipelines: {metrics: {receivers: [source], exporters: \
+         [sink]}}}\n",
+    );
+    let summary = run_for(service, 400).await;
+    assert_eq!(totals(&summary, "sink"), Totals { sent: 3, lost: 7, ..Totals::default() });
+    let attempts = attempts("sink");
+    assert!(*attempts.last().unwrap() - attempts[0] <= Duration::from_secs(60));
+}

@@ -1,5 +1,6 @@
 //! An exporter's task: queue, attempts, waits, and the count of what became of every point.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use component::{Accepted, BuiltExporter, Delivery, ExportError, Exporter, RetryConfig};
@@ -18,8 +19,8 @@ pub(super) struct ExporterTask {
     exporter: Box<dyn Exporter>,
     retry: RetryConfig,
     inbox: Inbox,
-    /// The batch that is being delivered; here, so that it can be counted when the deadline cuts in.
-    current: Option<Arc<Batch>>,
+    /// Parts of the batch that is being delivered; here, so that they can be counted when the deadline cuts in.
+    current: VecDeque<Arc<Batch>>,
     stop: Stop,
     counters: Arc<Counters>,
 }
@@ -38,7 +39,7 @@ impl ExporterTask {
             }
         };
         let inbox = Inbox::new(edge, size, counters.clone());
-        Self { exporter, retry, inbox, current: None, stop, counters }
+        Self { exporter, retry, inbox, current: VecDeque::new(), stop, counters }
     }
 
     /// Delivers until the edge is closed and nothing waits, or the deadline passes.
@@ -57,15 +58,18 @@ impl ExporterTask {
 
     async fn drain(&mut self) {
         while let Some(batch) = self.inbox.next().await {
-            self.current = Some(batch.clone());
-            self.deliver(&batch).await;
-            self.current = None;
+            let began = Instant::now();
+            self.current = self.exporter.split(batch).into();
+            while let Some(part) = self.current.front().cloned() {
+                self.deliver(&part, began).await;
+                self.current.pop_front();
+            }
         }
     }
 
-    /// Tries until the batch is accepted, refused for good, or given up.
-    async fn deliver(&mut self, batch: &Arc<Batch>) {
-        let began = Instant::now();
+    /// Tries until the part is accepted, refused for good, or given up, for which the time runs from when
+    /// its batch `began`: an absent far side holds up the queue once a batch, not once a part.
+    async fn deliver(&mut self, batch: &Arc<Batch>, began: Instant) {
         let (mut patient, mut hasty) = (Backoff::new(&self.retry), Backoff::new(&STOPPING));
         loop {
             let (reason, after) = match self.inbox.fill_while(self.exporter.export(batch.clone())).await {
@@ -95,10 +99,12 @@ impl ExporterTask {
 
     /// Counts all that is left and still comes as lost.
     async fn abandon(&mut self) {
-        let mut next = self.current.take();
-        while let Some(batch) = next {
-            lose(&self.counters, &batch, "the service stopped before it could be delivered");
-            next = self.inbox.next().await;
+        const REASON: &str = "the service stopped before it could be delivered";
+        for part in self.current.drain(..) {
+            lose(&self.counters, &part, REASON);
+        }
+        while let Some(batch) = self.inbox.next().await {
+            lose(&self.counters, &batch, REASON);
         }
     }
 }

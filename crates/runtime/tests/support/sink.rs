@@ -69,6 +69,7 @@ struct Sink {
     outcomes: Vec<String>,
     forever: String,
     takes: Duration,
+    part: usize,
     broken: bool,
 }
 
@@ -78,6 +79,7 @@ fn configure(section: &mut Section<'_>) -> Builder<BuiltExporter> {
         outcomes: section.field("outcomes", "of the first attempts: retry, later, permanent or reject", Vec::new()),
         forever: section.field("forever", "outcome of all attempts after them", "accept".to_owned()),
         takes: section.field("takes", "time per attempt", Duration::ZERO),
+        part: section.field("part", "most points of a part", u64::MAX).try_into().unwrap(),
         broken: section.field("broken", "cannot be started", false),
     };
     let direct = section.field("direct", "no queue", false);
@@ -94,6 +96,14 @@ impl Exporter for Sink {
     fn start(&mut self) -> BoxFuture<'_, Result<(), String>> {
         note(format!("{} started", self.id));
         Box::pin(async { if self.broken { Err("address in use".into()) } else { Ok(()) } })
+    }
+
+    fn split(&self, batch: Arc<Batch>) -> Vec<Arc<Batch>> {
+        if batch.items() <= self.part {
+            return vec![batch];
+        }
+        let parts = (0..batch.items()).step_by(self.part);
+        parts.map(|from| Arc::new(batch.slice(from..from + self.part))).collect()
     }
 
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {

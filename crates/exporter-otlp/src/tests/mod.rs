@@ -26,6 +26,8 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{Config, OtlpGrpc};
 
+mod split;
+
 type Answer = Result<ExportMetricsServiceResponse, Status>;
 type Received = Arc<Mutex<Vec<(MetadataMap, ExportMetricsServiceRequest)>>>;
 
