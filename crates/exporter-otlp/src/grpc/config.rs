@@ -42,7 +42,7 @@ impl Configuration for Config {
         let compression = section.choice(
             "compression",
             "how requests are compressed",
-            &[("gzip", Some(CompressionEncoding::Gzip)), ("none", None)],
+            &[("gzip", Some(CompressionEncoding::Gzip)), ("zstd", Some(CompressionEncoding::Zstd)), ("none", None)],
         );
         let max_request_size = read_max_request_size(section);
         let tls = section.section("tls", Tls::read);

@@ -60,6 +60,7 @@ async fn backend(answer: Option<Answer>, identity: Option<Identity>) -> (u16, Re
     let received = Received::default();
     let service = MetricsServiceServer::new(Backend { received: received.clone(), answer })
         .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
         .send_compressed(CompressionEncoding::Gzip);
     let mut server = Server::builder();
     if let Some(identity) = identity {
@@ -115,7 +116,7 @@ async fn the_batch_arrives_compressed_and_with_its_headers() {
     let (port, received) = backend(Some(Ok(ExportMetricsServiceResponse::default())), None).await;
     let mut config = config(&format!("http://127.0.0.1:{port}"));
     config.headers.insert("x-token", "secret".parse().unwrap());
-    for compression in [Some(CompressionEncoding::Gzip), None] {
+    for compression in [Some(CompressionEncoding::Gzip), Some(CompressionEncoding::Zstd), None] {
         config.compression = compression;
         let accepted = OtlpGrpc::new(&config).unwrap().export(batch()).await;
         assert_eq!(accepted, Ok(Accepted::default()));
@@ -124,7 +125,7 @@ async fn the_batch_arrives_compressed_and_with_its_headers() {
     let header = |index: usize, name| received[index].0.get(name).map(|value| value.to_str().unwrap());
     let expected = ExportMetricsServiceRequest::decode(otlp::encode(&batch())).unwrap();
     assert!(received.iter().all(|(_, message)| *message == expected));
-    assert_eq!((header(0, "grpc-encoding"), header(1, "grpc-encoding")), (Some("gzip"), None));
+    assert_eq!([0, 1, 2].map(|index| header(index, "grpc-encoding")), [Some("gzip"), Some("zstd"), None]);
     assert_eq!(header(0, "x-token"), Some("secret"));
     let user_agent = concat!("tfo-agent/", env!("CARGO_PKG_VERSION"));
     assert!(header(0, "user-agent").unwrap().starts_with(user_agent));
