@@ -1,14 +1,18 @@
-//! OTLP out of the agent: the bytes that `otlp` writes, over one gRPC channel.
+//! OTLP out of the agent: the bytes that `otlp` writes, over gRPC or HTTP.
 #![forbid(unsafe_code)]
 
-mod codec;
-mod config;
-mod exporter;
 mod failure;
+mod grpc;
+mod headers;
+mod http;
 mod split;
+mod tls;
 
-pub use config::Config;
-pub use exporter::{FACTORY, OtlpGrpc};
+pub use grpc::{Config, FACTORY, OtlpGrpc};
+pub use http::{Compression, Encoding, HTTP_FACTORY, HttpConfig, OtlpHttp};
+pub use tls::Tls;
+
+const USER_AGENT: &str = concat!("tfo-agent/", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod encode;
+mod json;
+mod json_response;
 mod measure;
 mod response;
 mod wire;
 
 pub use encode::{encode, encoded_len};
-pub use response::{InvalidResponse, PartialSuccess, decode_response, decode_retry_delay};
+pub use json::{encode_json, encoded_json_len};
+pub use json_response::{decode_json_response, decode_json_status_message};
+pub use response::{InvalidResponse, PartialSuccess, decode_response, decode_retry_delay, decode_status_message};

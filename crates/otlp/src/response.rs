@@ -65,6 +65,12 @@ pub fn decode_retry_delay(details: &[u8]) -> Option<Duration> {
     None
 }
 
+/// The message of a `google.rpc.Status`, as the body of a refusal over HTTP is one.
+#[must_use]
+pub fn decode_status_message(status: &[u8]) -> Option<String> {
+    bytes_at(status, 2).map(|message| String::from_utf8_lossy(message).into_owned())
+}
+
 fn bytes_at(message: &[u8], number: u64) -> Option<&[u8]> {
     let mut message = Reader(message);
     while let Some(field) = message.field().ok()? {

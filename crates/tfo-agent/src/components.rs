@@ -13,6 +13,11 @@ pub(crate) static COMPONENTS: Components = Components {
         &processor::cardinality::FACTORY,
         &processor::memory_limiter::FACTORY,
     ],
-    exporters: &[&exporter_otlp::FACTORY, &exporter_prometheus::FACTORY, &exporter_debug::FACTORY],
+    exporters: &[
+        &exporter_otlp::FACTORY,
+        &exporter_otlp::HTTP_FACTORY,
+        &exporter_prometheus::FACTORY,
+        &exporter_debug::FACTORY,
+    ],
     extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
 };

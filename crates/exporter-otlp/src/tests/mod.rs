@@ -1,10 +1,10 @@
-//! The exporter against a real gRPC server.
+//! The exporters against real servers.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use component::config::{Configuration, Faults, Section};
+use component::config::{Configuration, Entry, Faults, Key, Node, Position, Section, Value};
 use component::{Accepted, ExportError, Exporter};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
@@ -24,8 +24,9 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
-use crate::{Config, OtlpGrpc};
+use crate::{Config, OtlpGrpc, Tls};
 
+mod over_http;
 mod split;
 
 type Answer = Result<ExportMetricsServiceResponse, Status>;
@@ -59,6 +60,7 @@ async fn backend(answer: Option<Answer>, identity: Option<Identity>) -> (u16, Re
     let received = Received::default();
     let service = MetricsServiceServer::new(Backend { received: received.clone(), answer })
         .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
         .send_compressed(CompressionEncoding::Gzip);
     let mut server = Server::builder();
     if let Some(identity) = identity {
@@ -114,7 +116,7 @@ async fn the_batch_arrives_compressed_and_with_its_headers() {
     let (port, received) = backend(Some(Ok(ExportMetricsServiceResponse::default())), None).await;
     let mut config = config(&format!("http://127.0.0.1:{port}"));
     config.headers.insert("x-token", "secret".parse().unwrap());
-    for compression in [Some(CompressionEncoding::Gzip), None] {
+    for compression in [Some(CompressionEncoding::Gzip), Some(CompressionEncoding::Zstd), None] {
         config.compression = compression;
         let accepted = OtlpGrpc::new(&config).unwrap().export(batch()).await;
         assert_eq!(accepted, Ok(Accepted::default()));
@@ -123,7 +125,7 @@ async fn the_batch_arrives_compressed_and_with_its_headers() {
     let header = |index: usize, name| received[index].0.get(name).map(|value| value.to_str().unwrap());
     let expected = ExportMetricsServiceRequest::decode(otlp::encode(&batch())).unwrap();
     assert!(received.iter().all(|(_, message)| *message == expected));
-    assert_eq!((header(0, "grpc-encoding"), header(1, "grpc-encoding")), (Some("gzip"), None));
+    assert_eq!([0, 1, 2].map(|index| header(index, "grpc-encoding")), [Some("gzip"), Some("zstd"), None]);
     assert_eq!(header(0, "x-token"), Some("secret"));
     let user_agent = concat!("tfo-agent/", env!("CARGO_PKG_VERSION"));
     assert!(header(0, "user-agent").unwrap().starts_with(user_agent));
@@ -193,17 +195,24 @@ async fn tls_trusts_ca_file_and_nobody_unknown() {
     };
     assert!(reason.contains("certificate"), "{reason}");
 
-    let trusting = Config { ca: Some(ca), ..config };
+    let tls = Tls { ca: Some(ca), ..config.tls.clone() };
+    let trusting = Config { tls, ..config };
     assert_eq!(OtlpGrpc::new(&trusting).unwrap().export(batch()).await, Ok(Accepted::default()));
     assert_eq!(received.lock().unwrap().len(), 1);
 
-    let other = Config { server_name: Some("elsewhere.example".to_owned()), ..trusting };
+    let tls = Tls { server_name: Some("elsewhere.example".to_owned()), ..trusting.tls.clone() };
+    let other = Config { tls, ..trusting };
     let reason = retryable(OtlpGrpc::new(&other).unwrap().export(batch()).await);
     assert!(reason.contains("elsewhere.example"), "{reason}");
 }
 
 /// A certificate authority in PEM, and a server's identity for `localhost` that it signed.
 fn authority() -> (String, Identity) {
+    let (ca, server, key) = signed();
+    (ca, Identity::from_pem(server.pem(), key.serialize_pem()))
+}
+
+fn signed() -> (String, rcgen::Certificate, rcgen::KeyPair) {
     let mut params = rcgen::CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().unwrap();
@@ -211,7 +220,39 @@ fn authority() -> (String, Identity) {
     let issuer = rcgen::Issuer::new(params, key);
     let key = rcgen::KeyPair::generate().unwrap();
     let server = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    (pem, Identity::from_pem(server.pem(), key.serialize_pem()))
+    (pem, server, key)
+}
+
+fn node(value: Value) -> Node {
+    Node { position: Position { file: "f".into(), line: 1, column: 1 }, value }
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+pub(crate) fn map(entries: Vec<(&str, Value)>) -> Value {
+    let entry = |(key, value): (&str, Value)| Entry {
+        key: key.to_owned(),
+        position: node(Value::Null).position,
+        node: node(value),
+    };
+    Value::Map(entries.into_iter().map(entry).collect())
+}
+
+/// What `read` makes of `value`, and the faults that it notes.
+pub(crate) fn read<T>(value: Value, read: fn(&mut Section<'_>) -> T) -> (T, Vec<String>) {
+    let mut faults = Faults::default();
+    let config = Section::read_node(Some(&node(value)), &mut faults, read);
+    (config, faults.into_sorted().into_iter().map(|fault| fault.text).collect())
+}
+
+pub(crate) fn faults_of<T>(value: Value, keys: fn(&mut Section<'_>) -> T) -> Vec<String> {
+    read(value, keys).1
+}
+
+pub(crate) fn key_of<T>(path: &str, read: fn(&mut Section<'_>) -> T) -> Key {
+    Section::describe(read).into_iter().find(|key| key.path == path).unwrap()
 }
 
 /// Answers every call with details that are not base64.

@@ -18,8 +18,9 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Extensions, Request, Status};
 
-use crate::codec::BytesCodec;
-use crate::config::Config;
+use super::codec::BytesCodec;
+use super::config::Config;
+use crate::USER_AGENT;
 use crate::failure::{of_status, with_causes};
 use crate::split::split;
 
@@ -113,15 +114,15 @@ fn endpoint(config: &Config) -> Result<Endpoint, tonic::transport::Error> {
         return Ok(endpoint);
     }
     let mut tls = ClientTlsConfig::new().timeout(config.timeout);
-    if let Some(name) = &config.server_name {
+    if let Some(name) = &config.tls.server_name {
         tls = tls.domain_name(name);
     }
-    if let Some(pem) = &config.ca {
+    if let Some(pem) = &config.tls.ca {
         tls = tls.ca_certificate(Certificate::from_pem(pem));
     }
     let with_system = endpoint.clone().tls_config(tls.clone().with_native_roots());
     // A small image has no system roots, and with a CA of one's own it needs none.
-    if with_system.is_err() && config.ca.is_some() { endpoint.tls_config(tls) } else { with_system }
+    if with_system.is_err() && config.tls.ca.is_some() { endpoint.tls_config(tls) } else { with_system }
 }
 
 fn client(endpoint: &Endpoint, compression: Option<CompressionEncoding>) -> Grpc<Channel> {
@@ -139,4 +140,3 @@ async fn call(client: &mut Grpc<Channel>, request: Request<Bytes>) -> Result<Byt
 }
 
 const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-const USER_AGENT: &str = concat!("tfo-agent/", env!("CARGO_PKG_VERSION"));
