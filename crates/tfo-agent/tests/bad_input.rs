@@ -94,7 +94,9 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
         "unknown component, near to none",
         "receivers: {ebpf_syscalls: }\nprocessors:\n  batch:\nexporters: {debug: }\n\
          service: {pipelines: {metrics: {receivers: [ebpf_syscalls], processors: [batch], exporters: [debug]}}}\n",
-        &["3:3: unknown processor type \"batch\" (known: process_filter, interval)"],
+        &[
+            "3:3: unknown processor type \"batch\" (known: process_filter, interval, resource, attributes, cardinality, memory_limiter)",
+        ],
     ),
     (
         "no receivers",
