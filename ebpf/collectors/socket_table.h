@@ -2,8 +2,8 @@
  *
  * The states of TCP sockets by address, from the first that is seen of one until it
  * closes. Not kept with the sockets themselves: the kernel allocates, copies to
- * every listener's child and frees such storage, which takes several times as long as all
- * else that is done for a connection; and it is to be had from a typed pointer only.
+ * every listener's child and frees such storage, which takes longer than all else that is
+ * done at a transition; and it is to be had from a typed pointer only.
  *
  * A page is a set-associative table as cells.h has one. The first page for a
  * socket depends on how many there are; one that came before the last page did is
