@@ -7,6 +7,7 @@ pub(crate) mod agent;
 pub(crate) mod measure;
 pub(crate) mod net;
 pub(crate) mod page;
+pub(crate) mod process_one;
 pub(crate) mod sink;
 pub(crate) mod workload;
 
