@@ -53,6 +53,14 @@
 #define INDEX_TRANSITION 1088 /* old state << 4 | new state */
 #define INDEX_END 1344
 
+/* What the agent says of a call in call_kinds, by its number and 512 more for a compat call. */
+#define CALL_OPERATION 7   /* the file operation that it is, from 1 */
+#define CALL_SIGRETURN 8   /* returns the register that a signal interrupted */
+#define CALL_BIRTH 16      /* a new task returns from it */
+#define CALL_ACCEPT 32     /* returns an accepted connection */
+#define CALL_SPLICE 64     /* moves bytes out of a socket past all hooks */
+#define CALL_RENAME 128    /* a process may have another name after it */
+
 enum file_operation {
 	FILE_READ = 0,
 	FILE_WRITE = 1,
@@ -132,14 +140,12 @@ enum program {
 #define SAMPLE_EVERY 1024
 
 struct program_ledger {
-	__u64 events;
 	__u64 samples;     /* runs that were timed */
 	__u64 nanoseconds; /* what they took, less the clock's own time */
 };
 
-/* What one CPU is doing and what it has counted. The first line is maintained by
- * tfo_switch, so that every other hook finds process and pending syscall in one
- * inlined array look-up. */
+/* What one CPU is doing and what it has counted. The first line has all that a hook
+ * asks for before it counts; of the running task it is maintained by tfo_switch. */
 struct cpu_record {
 	__u64 identity; /* of the running task's process; 0 = not known, ask the task's own state */
 	__u64 entered;  /* CLOCK_MONOTONIC ns of the pending syscall's entry; 0 = not measured */
@@ -147,15 +153,19 @@ struct cpu_record {
 	__u32 stripe;   /* of this CPU; written by the agent */
 	__u32 fault;    /* of the running task: one of the states in collectors/memory.h */
 	__u32 sampling; /* sum of sample_rate since the last event that was measured */
-	__u64 counted[8]; /* events that were counted, by collector: the self-check */
-	__u64 loss[LOSS_REASONS];
-	struct program_ledger programs[PROGRAMS];
+	__u64 generation; /* the programs that count on this CPU: those loaded with this program_generation; written by the agent */
 	__u64 moved;      /* the socket whose transition tfo_tcp_state has counted last; its address */
 	__u32 transition; /* that one */
 	__u32 unused;
+	__u64 open_sockets; /* put into their table less taken out of it, on this CPU; modulo 2^64 */
+	__u64 counted[8]; /* events that were counted, by collector: the self-check */
+	__u64 runs[PROGRAMS]; /* of each program */
 	__u64 sockets[PROGRAMS]; /* by program, and its own: address of the socket that it is about */
-	__u64 pad[2]; /* no two CPUs share a line */
+	struct program_ledger programs[PROGRAMS];
+	__u64 loss[LOSS_REASONS];
 };
+/* No two CPUs share a line. */
+_Static_assert(sizeof(struct cpu_record) % 64 == 0, "whole lines");
 
 /* What all CPUs share. The kernel moves head, the agent moves tail; both only grow. */
 struct control {
@@ -163,11 +173,10 @@ struct control {
 	__u64 free_tail;
 	__u64 agent;      /* tgid of the agent as the initial PID namespace counts */
 	__u64 attached;   /* boottime ns just before the first program was attached; written by the agent */
-	__u64 generation; /* the programs that count: those loaded with this program_generation */
+	__u64 generation; /* the programs that count, as each CPU's record says it; written after those */
 	__u64 thrifty;    /* cells run low: no new ones for histograms; written by the agent */
 	__u64 connections[16]; /* sockets by TCP state, as the tfo_sockets walk finds them */
-	__u64 sockets;      /* that stand in the table */
-	__u64 socket_pages; /* that the table has; written by the agent */
+	__u64 socket_pages; /* of the table of sockets; written by the agent */
 	__u64 retired[8]; /* events of slots that were given back, by collector; written by the agent */
 };
 

@@ -9,11 +9,8 @@
 
 #include "programs.h"
 
-/* Calls that are special; -1 where there is none. Filled by the agent from its tables of names. */
-const volatile __s32 sigreturns[4] = { -1, -1, -1, -1 };
-const volatile __s32 births[8] = { -1, -1, -1, -1, -1, -1, -1, -1 }; /* the calls that a new task returns from */
-/* By number, whichever of the two tables it is of: whether a process may have another name after it. */
-const volatile __u8 renames[SYSCALL_NUMBERS] = {};
+/* What each call is, in the bits of abi.h. Filled by the agent from its tables of names. */
+const volatile __u8 call_kinds[2 * SYSCALL_NUMBERS] = {};
 
 /* -4095..-1 is an error. Four of them never reach user space: the call is entered again, or ends as EINTR. */
 #define MAX_ERRNO 4095
@@ -24,9 +21,9 @@ const volatile __u8 renames[SYSCALL_NUMBERS] = {};
 #define TS_COMPAT 2
 #define TIF_32BIT 22
 
-static __always_inline bool is_sigreturn(__s32 call)
+static __always_inline __u8 kind_of(__s32 call)
 {
-	return call == sigreturns[0] || call == sigreturns[1] || call == sigreturns[2] || call == sigreturns[3];
+	return call_kinds[call & (2 * SYSCALL_NUMBERS - 1)];
 }
 
 static __always_inline bool is_compat(struct task_struct *task)
@@ -77,15 +74,7 @@ static __always_inline __u64 first_argument(void *registers, __s32 call)
 /* Whether a new task returns here from the call that made it, which was its parent's. */
 static __always_inline bool is_birth(void *registers, struct task_struct *task, long result)
 {
-	if (result != 0)
-		return false;
-	__s32 call = call_in_registers(registers, task);
-	bool birth = call == OTHER_SYSCALL || call == OTHER_SYSCALL + SYSCALL_NUMBERS;
-
-#pragma unroll
-	for (int known = 0; known < 8; known++)
-		birth |= call == births[known];
-	return birth;
+	return result == 0 && kind_of(call_in_registers(registers, task)) & CALL_BIRTH;
 }
 
 /* A sum that stands for all calls, where only some are measured. */
@@ -106,12 +95,6 @@ static __always_inline bool is_measured(struct cpu_record *current)
 	return measured;
 }
 
-/* With another name comes another verdict. */
-static __always_inline bool is_rename(__u32 number)
-{
-	return renames[number & (SYSCALL_NUMBERS - 1)];
-}
-
 /* Whether all collectors are denied for which calls are followed, and that are on: `served` has their bits. */
 static __always_inline bool is_unwanted(__u32 denied, __u32 served)
 {
@@ -129,7 +112,7 @@ static __always_inline void begin_unwanted_call(struct cpu_record *current)
 static __always_inline void begin_call(struct cpu_record *current, __s32 call, __u32 file, bool wanted)
 {
 	current->syscall = call | file << PENDING_FILE_SHIFT;
-	current->entered = (wanted || is_rename(call)) && is_measured(current) ? bpf_ktime_get_ns() : 0;
+	current->entered = wanted && is_measured(current) ? bpf_ktime_get_ns() : 0;
 }
 
 /* How a call ended. */

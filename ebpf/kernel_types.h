@@ -184,6 +184,7 @@ struct tcp_sock {
 	__u32 srtt_us; /* smoothed round trip, in eighths of a microsecond */
 	__u32 delivered; /* packets acknowledged */
 	__u32 total_retrans;
+	__u64 tcp_mstamp; /* CLOCK_MONOTONIC us, as read for the last segment that came or went */
 } CORE;
 
 struct sk_buff;

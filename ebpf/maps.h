@@ -12,7 +12,7 @@ const volatile __u32 stripe_count = 1;  /* entries of a page in tfo_counters; a 
 const volatile __u32 free_mask = 0;     /* entries of tfo_free - 1 */
 const volatile bool filtering = false;  /* the agent gives verdicts on processes */
 const volatile __u32 sample_rate = 100; /* of 100 events so many have their latency measured */
-const volatile __u64 program_generation = 1; /* these programs count while control.generation is the same */
+const volatile __u64 program_generation = 1; /* these programs count while a CPU says the same */
 
 /* A pending syscall: plain index, and the type of the file that it works on. */
 #define PENDING_FILE_SHIFT 10

@@ -3,8 +3,8 @@
  * What every program does first and last: finds out whether it is its turn, and
  * keeps the book of its own runs and time.
  *
- * While one set of programs takes over from another both are attached; the word
- * in tfo_control says which one counts. One run of many is timed, so that the
+ * While one set of programs takes over from another both are attached; a word in
+ * each CPU's record says which one counts. One run of many is timed, so that the
  * cost is known without CAP_SYS_ADMIN and without a clock read in each.
  */
 #pragma once
@@ -17,22 +17,19 @@ struct run {
 	__u64 clock; /* what reading the clock itself takes */
 };
 
-static __always_inline bool is_our_turn(void)
+static __always_inline bool is_our_turn(struct cpu_record *record)
 {
-	__u32 zero = 0;
-	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
-
-	return control && *(volatile __u64 *)&control->generation == program_generation;
+	return record && *(volatile __u64 *)&record->generation == program_generation;
 }
 
 static __always_inline struct run begin_run(struct cpu_record *record, enum program program)
 {
 	struct run run = { .ledger = &record->programs[program] };
-	__u64 events = run.ledger->events;
+	__u64 runs = record->runs[program];
 
 	/* A program does not interrupt itself, and the book is this CPU's: it needs no atomic add. */
-	run.ledger->events = events + 1;
-	if (events % SAMPLE_EVERY == SAMPLE_EVERY / 2) {
+	record->runs[program] = runs + 1;
+	if (runs % SAMPLE_EVERY == SAMPLE_EVERY / 2) {
 		__u64 before = bpf_ktime_get_ns();
 
 		run.began = bpf_ktime_get_ns();

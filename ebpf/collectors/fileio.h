@@ -14,31 +14,23 @@
 const volatile bool collect_fileio = true;
 const volatile bool fileio_histograms = false;
 
-/* By call: 0, or 1 + the operation. Filled by the agent from its tables of names. */
-const volatile __u8 file_operations[2 * SYSCALL_NUMBERS] = {};
-
-static __always_inline bool is_file_call(__s32 call)
-{
-	return file_operations[call & (2 * SYSCALL_NUMBERS - 1)];
-}
-
 /* What begin_call is to note of a file call: the type of its file. */
-static __always_inline __u32 file_of_call(void *registers, __s32 call)
+static __always_inline __u32 file_of_call(void *registers, __s32 call, __u8 kind)
 {
-	if (file_operations[call & (2 * SYSCALL_NUMBERS - 1)] == 1 + FILE_OPEN)
+	if ((kind & CALL_OPERATION) == 1 + FILE_OPEN)
 		return FILE_UNKNOWN;
 	return file_type(first_argument(registers, call));
 }
 
-static __always_inline void file_call_ended(struct cpu_record *current, __u64 identity, struct ended_call *ended, long result)
+static __always_inline void file_call_ended(struct cpu_record *current, __u64 identity, struct ended_call *ended, __u8 kind,
+					    long result)
 {
-	__u32 operation = file_operations[ended->call & (2 * SYSCALL_NUMBERS - 1)];
+	__u32 operation = (kind & CALL_OPERATION) - 1;
 	__u32 type = ended->file & 7;
 
 	/* One that the kernel will enter again is not an operation yet. */
-	if (!operation || is_restart(result))
+	if (is_restart(result))
 		return;
-	operation -= 1;
 	if (operation == FILE_OPEN && result >= 0)
 		type = file_type(result);
 	__u32 index = INDEX_FILE | operation << 3 | type;

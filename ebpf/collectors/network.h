@@ -87,7 +87,7 @@ static __always_inline bool count_transfer(struct cpu_record *current, struct tr
 
 static __always_inline bool is_nth_receive(struct cpu_record *current)
 {
-	return current->programs[PROGRAM_SOCK_RECV].events % 16 == 0;
+	return current->runs[PROGRAM_SOCK_RECV] % 16 == 0;
 }
 
 /* A send or receive call has transferred `bytes`, or failed. */

@@ -97,6 +97,14 @@ __noinline __u32 claim_socket(__u32 page, __u32 number, __u64 address)
 	return NO_SOCKET;
 }
 
+static __always_inline void note_socket(int more)
+{
+	struct cpu_record *record = this_cpu();
+
+	if (record)
+		ADD(record->open_sockets, more);
+}
+
 /* Makes a state for the socket at `address`; NO_SOCKET where there is no place. */
 __noinline __u32 make_socket(__u64 address)
 {
@@ -115,7 +123,7 @@ __noinline __u32 make_socket(__u64 address)
 		__u32 index = claim_socket(page, number, address);
 
 		if (index != NO_SOCKET) {
-			ADD(control->sockets, 1);
+			note_socket(1);
 			return index;
 		}
 	}
@@ -136,13 +144,11 @@ static __always_inline struct socket_state *socket_at(__u32 index)
 /* The state of the socket at `address`, which stands at `index`, goes. */
 static __always_inline void forget_socket(__u32 index, __u64 address)
 {
-	__u32 zero = 0;
-	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
 	struct socket_bucket *bucket = index == NO_SOCKET ? NULL : socket_bucket(index >> 13, index >> 3);
 
-	if (!bucket || !control)
+	if (!bucket)
 		return;
 	CHECKED(bucket);
 	if (SWAP(bucket->address[index & (BUCKET_WAYS - 1)], LOCK_SOCKET(index), address, 0))
-		ADD(control->sockets, -1);
+		note_socket(-1);
 }

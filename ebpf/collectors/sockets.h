@@ -12,16 +12,6 @@
 #include "../descriptors.h"
 #include "socket_table.h"
 
-/* Calls on sockets that have no hook of their own. Filled by the agent, by call. */
-#define CALL_ACCEPT 1 /* returns an accepted connection */
-#define CALL_SPLICE 2
-const volatile __u8 socket_calls[2 * SYSCALL_NUMBERS] = {};
-
-static __always_inline __u8 socket_call(__s32 call)
-{
-	return socket_calls[call & (2 * SYSCALL_NUMBERS - 1)];
-}
-
 static __always_inline bool is_tcp(struct sock *sk)
 {
 	__u16 family = READ(sk, __sk_common.skc_family);

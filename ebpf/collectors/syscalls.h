@@ -15,7 +15,8 @@
 const volatile bool collect_syscalls = true;
 const volatile bool syscall_histograms = false;
 
-static __always_inline void count_syscall(struct cpu_record *current, __u64 identity, __u32 call, __u64 nanoseconds, long result)
+static __always_inline void count_syscall(struct cpu_record *current, __u64 identity, __u32 call, __u8 kind, __u64 nanoseconds,
+					  long result)
 {
 	struct cell *cell = cell_of(identity, INDEX_SYSCALL + call, current->stripe);
 
@@ -30,7 +31,6 @@ static __always_inline void count_syscall(struct cpu_record *current, __u64 iden
 	} else if (sample_rate < 100) {
 		ADD(current->loss[LOSS_SAMPLED], 1);
 	}
-	/* rt_sigreturn returns the register that the signal interrupted. */
-	if (is_error(result) && !is_sigreturn(call))
+	if (is_error(result) && !(kind & CALL_SIGRETURN))
 		count_error(cell, identity, INDEX_SYSCALL + call, -result, current->stripe);
 }

@@ -37,7 +37,8 @@ static __always_inline __u64 follow_transition(struct sock *sk, struct socket_st
 	if (new == TCP_ESTABLISHED) {
 		struct tcp_sock *tcp = tcp_of(sk);
 
-		state->established = bpf_ktime_get_ns();
+		/* The segment that establishes it has its time with it: no clock is to be read. */
+		state->established = tcp ? READ(tcp, tcp_mstamp) * 1000 : bpf_ktime_get_ns();
 		/* It begins with those of its SYN-ACK, which are counted as they are sent. */
 		if (tcp && old == TCP_SYN_RECV)
 			state->retransmitted = READ(tcp, total_retrans);

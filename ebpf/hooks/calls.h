@@ -18,17 +18,19 @@
 static __always_inline void call_entered(struct cpu_record *current, void *registers, long number)
 {
 	__u32 denied = denials(current->identity);
+	__s32 call = call_of(number, running_task());
+	__u8 kind = kind_of(call);
 
-	if (is_unwanted(denied, FOLLOWED_AT_ENTRY) && !is_rename(number)) {
+	/* With another name comes another verdict. */
+	if (is_unwanted(denied, FOLLOWED_AT_ENTRY) && !(kind & CALL_RENAME)) {
 		begin_unwanted_call(current);
 		return;
 	}
-	__s32 call = call_of(number, running_task());
-	bool wanted = collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1);
+	bool wanted = kind & CALL_RENAME || (collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1));
 	__u32 file = FILE_UNKNOWN;
 
-	if (collect_fileio && !(denied >> COLLECTOR_FILEIO & 1) && is_file_call(call)) {
-		file = file_of_call(registers, call);
+	if (collect_fileio && !(denied >> COLLECTOR_FILEIO & 1) && kind & CALL_OPERATION) {
+		file = file_of_call(registers, call, kind);
 		wanted = true;
 	}
 	begin_call(current, call, file, wanted);
@@ -39,7 +41,7 @@ int BPF_PROG(tfo_sys_enter, void *registers, long number)
 {
 	struct cpu_record *current = current_task();
 
-	if (!current || !is_our_turn())
+	if (!is_our_turn(current))
 		return 0;
 	struct run run = begin_run(current, PROGRAM_SYS_ENTER);
 
@@ -64,13 +66,15 @@ static __always_inline void call_returned(struct cpu_record *current, void *regi
 		ended.call = call_in_registers(registers, running_task());
 	if (ended.call < 0)
 		return;
+	__u8 kind = kind_of(ended.call);
+
 	if (collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1))
-		count_syscall(current, identity, ended.call, ended.nanoseconds, result);
-	if (collect_fileio && !(denied >> COLLECTOR_FILEIO & 1))
-		file_call_ended(current, identity, &ended, result);
-	if ((collect_network || collect_tcpstate) && socket_call(ended.call) == CALL_ACCEPT)
+		count_syscall(current, identity, ended.call, kind, ended.nanoseconds, result);
+	if (collect_fileio && kind & CALL_OPERATION && !(denied >> COLLECTOR_FILEIO & 1))
+		file_call_ended(current, identity, &ended, kind, result);
+	if ((collect_network || collect_tcpstate) && kind & CALL_ACCEPT)
 		accepted(current, result);
-	if (collect_network && socket_call(ended.call) == CALL_SPLICE)
+	if (collect_network && kind & CALL_SPLICE)
 		spliced(current, first_argument(registers, ended.call), result);
 }
 
@@ -79,7 +83,7 @@ int BPF_PROG(tfo_sys_exit, void *registers, long result)
 {
 	struct cpu_record *current = current_task();
 
-	if (!current || !is_our_turn())
+	if (!is_our_turn(current))
 		return 0;
 	struct run run = begin_run(current, PROGRAM_SYS_EXIT);
 
@@ -97,7 +101,7 @@ int BPF_PROG(tfo_enter_again, void *registers, long number)
 {
 	struct cpu_record *current = current_task();
 
-	if (current && current->syscall < 0 && current->syscall != UNWANTED && is_our_turn())
+	if (is_our_turn(current) && current->syscall < 0 && current->syscall != UNWANTED)
 		call_entered(current, registers, number);
 	return 0;
 }
@@ -107,7 +111,7 @@ int BPF_PROG(tfo_exit_again, void *registers, long result)
 {
 	struct cpu_record *current = current_task();
 
-	if (current && current->syscall != NO_SYSCALL && is_our_turn())
+	if (is_our_turn(current) && current->syscall != NO_SYSCALL)
 		call_returned(current, registers, result);
 	return 0;
 }

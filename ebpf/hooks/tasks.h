@@ -26,7 +26,7 @@ static __always_inline void thread_ended(struct cpu_record *current, struct task
 		return;
 	/* exit, or a call that a kill interrupted: it does not return any more. */
 	if (collect_syscalls && state->syscall >= 0 && !is_denied(identity, COLLECTOR_SYSCALLS))
-		count_syscall(current, identity, state->syscall & ((1 << PENDING_FILE_SHIFT) - 1), 0, 0);
+		count_syscall(current, identity, state->syscall & ((1 << PENDING_FILE_SHIFT) - 1), 0, 0, 0);
 	if (leave_process(identity, task) && collect_memory)
 		process_ended(current, task, identity);
 }
@@ -69,7 +69,7 @@ int BPF_PROG(tfo_switch, bool preempt, struct task_struct *prev, struct task_str
 {
 	struct cpu_record *current = this_cpu();
 
-	if (!current || !is_our_turn())
+	if (!is_our_turn(current))
 		return 0;
 	struct run run = begin_run(current, PROGRAM_SWITCH);
 
@@ -87,7 +87,7 @@ int BPF_PROG(tfo_switch, bool preempt, struct task_struct *prev, struct task_str
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(tfo_fork, struct task_struct *parent, struct task_struct *child)
 {
-	if (is_our_turn())
+	if (is_our_turn(this_cpu()))
 		adopt_child(child);
 	return 0;
 }
@@ -96,7 +96,7 @@ int BPF_PROG(tfo_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/task_rename")
 int BPF_PROG(tfo_rename, struct task_struct *task, const char *comm)
 {
-	if (task->pid != task->tgid || !is_our_turn())
+	if (task->pid != task->tgid || !is_our_turn(this_cpu()))
 		return 0;
 	struct task_state *state = state_of_task(task);
 
@@ -118,7 +118,7 @@ int tfo_fault_kern(void *context)
 {
 	struct cpu_record *current = current_task();
 
-	if (!current || !is_our_turn())
+	if (!is_our_turn(current))
 		return 0;
 	struct run run = begin_run(current, PROGRAM_FAULT_KERNEL);
 

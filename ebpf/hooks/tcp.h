@@ -39,13 +39,12 @@ int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
 {
 	struct cpu_record *record = this_cpu();
 
-	if (!record || !is_tcp(sk) || !is_our_turn())
+	if (!is_our_turn(record) || !is_tcp(sk))
 		return 0;
 	struct run run = begin_run(record, PROGRAM_TCP_STATE);
 
-	record->moved = (__u64)sk;
 	record->transition = TRANSITION(old, new);
-	tcp_transition(record, sk, address_of(record, PROGRAM_TCP_STATE, sk), old, new);
+	tcp_transition(record, sk, AS_NUMBER(record->moved, sk), old, new);
 	end_run(&run);
 	return 0;
 }
@@ -57,13 +56,13 @@ int BPF_PROG(tfo_tcp_again, struct sock *sk, int old, int new)
 {
 	struct cpu_record *record = this_cpu();
 
-	if (!record)
+	if (!is_our_turn(record))
 		return 0;
 	if (record->moved == (__u64)sk && record->transition == TRANSITION(old, new)) {
 		record->transition = 0;
 		return 0;
 	}
-	if (!is_tcp(sk) || !is_our_turn())
+	if (!is_tcp(sk))
 		return 0;
 	/* The word of this CPU may be another transition's, which came between the two. What stands of the socket
 	 * itself decides, and nothing does of one that has been seen closing. */
@@ -80,7 +79,7 @@ int BPF_PROG(tfo_tcp_retrans, struct sock *sk)
 {
 	struct cpu_record *record = this_cpu();
 
-	if (!record || !is_our_turn())
+	if (!is_our_turn(record))
 		return 0;
 	struct run run = begin_run(record, PROGRAM_TCP_RETRANSMIT);
 
@@ -94,7 +93,7 @@ int BPF_PROG(tfo_tcp_synack, struct sock *sk)
 {
 	struct cpu_record *record = this_cpu();
 
-	if (record && is_our_turn())
+	if (is_our_turn(record))
 		answer_retransmitted(record, sk);
 	return 0;
 }

@@ -11,7 +11,7 @@ static __always_inline int transfer(enum program program, struct sock *sk, int r
 {
 	struct cpu_record *current = current_task();
 
-	if (!current || !is_our_turn())
+	if (!is_our_turn(current))
 		return 0;
 	struct run run = begin_run(current, program);
 
@@ -71,7 +71,7 @@ int BPF_PROG(tfo_sock_call, void *registers, long result)
 {
 	struct cpu_record *current = current_task();
 
-	if (!current || result < 0 || !is_our_turn())
+	if (result < 0 || !is_our_turn(current))
 		return 0;
 	struct network_call call = network_call(registers, running_task());
 

@@ -55,7 +55,3 @@ struct socket_entry {
 #define COUNTED_CELLS (COLLECTORS + 1)
 _Static_assert(COUNTED_CELLS < sizeof(((struct cpu_record *)0)->counted) / sizeof(__u64), "room in counted");
 
-/* What the agent says of a call, by its number: the file operation that it is, from 1, and whether it is special. */
-#define CALL_OPERATION 7
-#define CALL_SIGRETURN 8
-#define CALL_BIRTH 16

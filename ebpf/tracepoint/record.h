@@ -27,10 +27,10 @@ struct run {
 static __always_inline struct run begin_run(struct cpu_record *record, enum program program)
 {
 	struct run run = { .ledger = &record->programs[program] };
-	__u64 events = run.ledger->events;
+	__u64 runs = record->runs[program];
 
-	ADD(run.ledger->events, 1);
-	if (events % SAMPLE_EVERY == SAMPLE_EVERY / 2) {
+	ADD(record->runs[program], 1);
+	if (runs % SAMPLE_EVERY == SAMPLE_EVERY / 2) {
 		__u64 before = bpf_ktime_get_ns();
 
 		run.began = bpf_ktime_get_ns();

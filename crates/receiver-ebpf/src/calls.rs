@@ -8,7 +8,10 @@ use syscalls::arm as compat;
 #[cfg(not(target_arch = "aarch64"))]
 use syscalls::x86 as compat;
 
-use crate::kernel::{MAX_ERRNO_DETAIL, OTHER_SYSCALL, SYSCALL_NUMBERS, Setting};
+use crate::kernel::{
+    CALL_ACCEPT, CALL_BIRTH, CALL_RENAME, CALL_SIGRETURN, CALL_SPLICE, MAX_ERRNO_DETAIL, OTHER_SYSCALL,
+    SYSCALL_NUMBERS, Setting,
+};
 
 /// Calls that are file operations, in the order of `enum file_operation`.
 const FILE_OPERATIONS: [&[&str]; 4] = [
@@ -18,14 +21,14 @@ const FILE_OPERATIONS: [&[&str]; 4] = [
     &["fsync", "fdatasync"],
 ];
 
-/// Calls that a new task returns from.
-const BIRTHS: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
-
-/// Calls after which a process may have another name.
-const RENAMES: [&str; 3] = ["execve", "execveat", "prctl"];
-
-/// Calls on sockets that have no hook of their own, with what they are to `ebpf/collectors/sockets.h`.
-const SOCKET_CALLS: [(&str, u8); 3] = [("accept", 1), ("accept4", 1), ("splice", 2)];
+/// Calls that are special, by what they are to `ebpf/abi.h`.
+const SPECIAL: [(u8, &[&str]); 5] = [
+    (CALL_SIGRETURN, &["rt_sigreturn", "sigreturn"]),
+    (CALL_BIRTH, &["fork", "vfork", "clone", "clone3"]),
+    (CALL_ACCEPT, &["accept", "accept4"]),
+    (CALL_SPLICE, &["splice"]),
+    (CALL_RENAME, &["execve", "execveat", "prctl"]),
+];
 
 /// Calls that move bytes over a socket, as `ebpf/collectors/network_calls.h` wants them.
 const NETWORK_CALLS: [(&str, u8); 14] = [
@@ -59,37 +62,26 @@ fn numbers(name: &str) -> impl Iterator<Item = u32> {
     native.and_then(within).into_iter().chain(compat.and_then(within).map(|id| id + SYSCALL_NUMBERS))
 }
 
-/// The constants of the programs that are numbers of calls.
+/// The constants of the programs that are about calls.
 pub(crate) fn settings() -> Vec<(&'static str, Setting)> {
-    let bytes = |names: &[(&str, u8)]| {
-        let mut table = vec![0; 2 * SYSCALL_NUMBERS as usize];
-        for (name, value) in names {
-            numbers(name).for_each(|number| table[number as usize] = *value);
-        }
-        table
-    };
-    let table = |names: &[(&str, u8)]| Setting::U8s(bytes(names));
-    let mut renames = vec![0; SYSCALL_NUMBERS as usize];
-    for number in RENAMES.iter().flat_map(|name| numbers(name)) {
-        renames[(number % SYSCALL_NUMBERS) as usize] = 1;
-    }
     let operations = (1u8..).zip(FILE_OPERATIONS);
-    let operations: Vec<_> =
-        operations.flat_map(|(operation, names)| names.iter().map(move |name| (*name, operation))).collect();
-    vec![
-        ("network_calls", Setting::U8s(bytes(&NETWORK_CALLS)[..SYSCALL_NUMBERS as usize].to_vec())),
-        ("file_operations", table(&operations)),
-        ("socket_calls", table(&SOCKET_CALLS)),
-        ("births", list(&BIRTHS, 8)),
-        ("renames", Setting::U8s(renames)),
-        ("sigreturns", list(&["rt_sigreturn", "sigreturn"], 4)),
-    ]
+    let kinds = operations.chain(SPECIAL).flat_map(|(kind, names)| names.iter().map(move |name| (*name, kind)));
+    let mut kinds = table(kinds);
+    // A number beyond the table may be a new task's too.
+    for other in [OTHER_SYSCALL, OTHER_SYSCALL + SYSCALL_NUMBERS] {
+        kinds[other as usize] = CALL_BIRTH;
+    }
+    let network = table(NETWORK_CALLS.into_iter())[..SYSCALL_NUMBERS as usize].to_vec();
+    vec![("call_kinds", Setting::U8s(kinds)), ("network_calls", Setting::U8s(network))]
 }
 
-/// The numbers of `names`, filled up to `length` with what no call has.
-fn list(names: &[&str], length: usize) -> Setting {
-    let known = names.iter().flat_map(|name| numbers(name)).filter_map(|number| i32::try_from(number).ok());
-    Setting::I32s(known.chain(std::iter::repeat(-1)).take(length).collect())
+/// By number: all that is said of a call.
+fn table(said: impl Iterator<Item = (&'static str, u8)>) -> Vec<u8> {
+    let mut table = vec![0; 2 * SYSCALL_NUMBERS as usize];
+    for (name, value) in said {
+        numbers(name).for_each(|number| table[number as usize] |= value);
+    }
+    table
 }
 
 /// Whether `call` is of the table of 32-bit calls.

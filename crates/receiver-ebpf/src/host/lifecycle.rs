@@ -8,11 +8,13 @@ use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
 use super::keys::owner;
+use super::own_metrics::per_cpu;
 use super::processes::Processes;
 use super::retired::{Retired, retire};
 use super::sizing::Sizing;
 use crate::kernel::{
-    Control, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, PAGE_SOCKETS, Page, ProcessRow, UNATTRIBUTED_SLOT,
+    Control, CpuRecord, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, PAGE_SOCKETS, Page, ProcessRow,
+    UNATTRIBUTED_SLOT,
 };
 
 /// How long the slot of an exited process is kept while there is no need for it, in ns.
@@ -48,7 +50,8 @@ pub(crate) fn grow(kernel: &mut Kernel, sizing: &Sizing) {
 
 /// Adds pages of sockets while half of those that there are is in use.
 fn grow_sockets(kernel: &mut Kernel, sizing: &Sizing) {
-    let used = kernel.control.at(0, offset_of!(Control, sockets)).load(Ordering::Acquire);
+    // A socket may come on one CPU and go on another, and between two of them the sum is no number of sockets.
+    let used = per_cpu(kernel, offset_of!(CpuRecord, open_sockets)).cast_signed().max(0).cast_unsigned();
     while kernel.socket_pages() < u64::from(sizing.socket_pages) && used >= kernel.socket_pages() * PAGE_SOCKETS / 2 {
         if let Err(error) = kernel.add_socket_page() {
             tracing::warn!(%error, "ebpf: no page of sockets can be added, new connections have no owner");

@@ -33,13 +33,13 @@ pub(super) fn read(
         let tier = ("tier", AttributeValue::Static(kernel.tier.name));
         point(vec![program, ("rung", AttributeValue::Static(attached.rung)), tier], time, 1)
     });
-    let runs: Vec<_> =
-        PROGRAMS.iter().enumerate().map(|(number, program)| (*program, ledger(kernel, number))).collect();
-    let runs = || runs.iter().filter(|(_, runs)| runs.events > 0);
+    let runs = |number: usize| per_cpu(kernel, offset_of!(CpuRecord, runs) + number * size_of::<u64>());
+    let runs: Vec<u64> = (0..PROGRAMS.len()).map(runs).collect();
     let program = |name| vec![(PROGRAM, AttributeValue::Static(name))];
-    let events = runs().map(|(name, runs)| point(program(name), started, runs.events));
-    for (number, program) in spent.0.iter_mut().enumerate() {
-        program.add(&ledger(kernel, number));
+    let run = PROGRAMS.iter().zip(&runs).filter(|(_, runs)| **runs > 0);
+    let events = run.map(|(name, runs)| point(program(name), started, *runs));
+    for (number, (program, runs)) in spent.0.iter_mut().zip(&runs).enumerate() {
+        program.add(*runs, &ledger(kernel, number));
     }
     let spent = PROGRAMS.iter().zip(&spent.0).filter(|(_, spent)| spent.nanoseconds > 0);
     let spent = spent.map(|(name, spent)| point(program(name), started, spent.nanoseconds));
@@ -69,17 +69,17 @@ pub(super) struct Spent([ProgramSpent; PROGRAMS.len()]);
 
 #[derive(Debug, Default)]
 struct ProgramSpent {
-    events: u64,
+    runs: u64,
     nanoseconds: u64,
 }
 
 impl ProgramSpent {
     /// Runs since the last time took as long as the measured ones did on average.
-    fn add(&mut self, runs: &ProgramLedger) {
-        let Some(mean) = runs.nanoseconds.checked_div(runs.samples) else { return };
-        let new = runs.events.saturating_sub(self.events);
+    fn add(&mut self, runs: u64, timed: &ProgramLedger) {
+        let Some(mean) = timed.nanoseconds.checked_div(timed.samples) else { return };
+        let new = runs.saturating_sub(self.runs);
         self.nanoseconds = self.nanoseconds.saturating_add(new.saturating_mul(mean));
-        self.events = runs.events;
+        self.runs = runs;
     }
 }
 
@@ -102,15 +102,14 @@ fn recursion(attached: &[Attached]) -> u64 {
 }
 
 /// The sum over all CPUs of the word at `offset` of their records.
-fn per_cpu(kernel: &Kernel, offset: usize) -> u64 {
+pub(super) fn per_cpu(kernel: &Kernel, offset: usize) -> u64 {
     (0..kernel.cpus.len()).fold(0, |sum, cpu| sum.wrapping_add(kernel.cpus.at(cpu, offset).load(Ordering::Relaxed)))
 }
 
-/// Runs of program number `number` on all CPUs.
+/// The timed runs of program number `number` on all CPUs.
 fn ledger(kernel: &Kernel, number: usize) -> ProgramLedger {
     let at = offset_of!(CpuRecord, programs) + number * size_of::<ProgramLedger>();
     ProgramLedger {
-        events: per_cpu(kernel, at + offset_of!(ProgramLedger, events)),
         samples: per_cpu(kernel, at + offset_of!(ProgramLedger, samples)),
         nanoseconds: per_cpu(kernel, at + offset_of!(ProgramLedger, nanoseconds)),
     }

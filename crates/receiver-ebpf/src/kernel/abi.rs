@@ -43,8 +43,11 @@ pub(crate) const LIFE_TIME_SHIFT: u32 = 10;
 pub(crate) const OVERFLOW_LIFE: u64 = 1;
 pub(crate) const UNATTRIBUTED_LIFE: u64 = 2;
 
-pub(crate) const CALL_SIGRETURN: u32 = 8;
-pub(crate) const CALL_BIRTH: u32 = 16;
+pub(crate) const CALL_SIGRETURN: u8 = 8;
+pub(crate) const CALL_BIRTH: u8 = 16;
+pub(crate) const CALL_ACCEPT: u8 = 32;
+pub(crate) const CALL_SPLICE: u8 = 64;
+pub(crate) const CALL_RENAME: u8 = 128;
 
 /// Bits of a verdict and entries of `counted`.
 pub(crate) const COLLECTORS: usize = 6;
@@ -125,7 +128,6 @@ entries! {
 
     /// Runs of one program, see `struct program_ledger`.
     struct ProgramLedger {
-        events: u64,
         samples: u64,
         nanoseconds: u64,
     }
@@ -138,14 +140,16 @@ entries! {
         stripe: u32,
         fault: u32,
         sampling: u32,
-        counted: [u64; 8],
-        loss: [u64; LOSS_REASONS.len()],
-        programs: [ProgramLedger; PROGRAM_LEDGERS],
+        generation: u64,
         moved: u64,
         transition: u32,
         unused: u32,
+        open_sockets: u64,
+        counted: [u64; 8],
+        runs: [u64; PROGRAM_LEDGERS],
         sockets: [u64; PROGRAM_LEDGERS],
-        pad: [u64; 2],
+        programs: [ProgramLedger; PROGRAM_LEDGERS],
+        loss: [u64; LOSS_REASONS.len()],
     }
 
     /// What all CPUs share, see `struct control`.
@@ -157,7 +161,6 @@ entries! {
         generation: u64,
         thrifty: u64,
         connections: [u64; 16],
-        sockets: u64,
         socket_pages: u64,
         retired: [u64; 8],
     }
@@ -404,6 +407,9 @@ mod tests {
             ("UNATTRIBUTED_LIFE", UNATTRIBUTED_LIFE),
             ("CALL_SIGRETURN", u64::from(CALL_SIGRETURN)),
             ("CALL_BIRTH", u64::from(CALL_BIRTH)),
+            ("CALL_ACCEPT", u64::from(CALL_ACCEPT)),
+            ("CALL_SPLICE", u64::from(CALL_SPLICE)),
+            ("CALL_RENAME", u64::from(CALL_RENAME)),
             ("LOSS_REASONS", LOSS_REASONS.len() as u64),
             ("COLLECTORS", COLLECTORS as u64),
             ("PROGRAMS", PROGRAM_LEDGERS as u64),

@@ -10,7 +10,7 @@ use aya::Btf;
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::{Iter, Program, ProgramInfo};
 
-use super::abi::Control;
+use super::abi::{Control, CpuRecord};
 use super::hooks::{At, Hook, Rung};
 use super::load::Kernel;
 use super::pin::ProgramSet;
@@ -38,10 +38,9 @@ const ITERATORS: [(&str, &str); 4] =
 
 const ADOPT: &str = "tfo_adopt";
 
-/// What does once more what the programs of calls were left out of: from 7.0 on a task may leave its CPU in the midst of
-/// them, and the kernel does not run a program that is under way there. Older kernels would only be slower for it.
+/// What does once more what the programs of calls were left out of: a task may leave its CPU in the midst of them, and the
+/// kernel does not run a program that is under way there. Where no task may they would only be slower for it.
 const AGAIN: [Hook; 2] = [Hook::tp_btf("tfo_exit_again", "sys_exit"), Hook::tp_btf("tfo_enter_again", "sys_enter")];
-const PREEMPTED_CALLS: (u32, u32) = (7, 0);
 
 /// A program that is attached.
 pub(crate) struct Attached {
@@ -88,6 +87,8 @@ impl Kernel {
         let outcomes = match self.earlier.take() {
             Some(set) if set.hash == self.hash && self.take_over(&set, collectors) => {
                 tracing::info!(generation = set.generation, "ebpf: programs of an earlier agent taken over");
+                // Whoever would have replaced them may have ended in the midst of it.
+                self.set_generation();
                 self.adopt_tasks()?;
                 collectors.iter().map(|ladder| self.rung_of(ladder)).collect()
             }
@@ -130,8 +131,8 @@ impl Kernel {
         Ok(outcomes)
     }
 
-    /// Attaches all beside what counts now, which goes on; then one store says that the new ones count, and the old
-    /// ones go. An event in that moment may be counted by both.
+    /// Attaches all beside what counts now, which goes on; then one store a CPU says that the new ones count, and the
+    /// old ones go. An event in that moment may be counted by both.
     fn replace(
         &mut self,
         old: &ProgramSet,
@@ -157,7 +158,11 @@ impl Kernel {
         Ok(outcomes)
     }
 
+    /// From here on ours are the programs that count. Each CPU changes over by itself, and none goes back.
     fn set_generation(&self) {
+        for cpu in 0..self.cpus.len() {
+            self.cpus.at(cpu, offset_of!(CpuRecord, generation)).store(self.generation, Ordering::Release);
+        }
         self.control.at(0, offset_of!(Control, generation)).store(self.generation, Ordering::Release);
     }
 
@@ -233,7 +238,7 @@ impl Kernel {
     fn attach_again(&mut self, hooks: &[Hook], btf: Option<&Btf>, set: Option<&ProgramSet>) {
         let calls = hooks.iter().any(|hook| hook.program == "tfo_sys_enter");
         if calls
-            && system::kernel_series() >= PREEMPTED_CALLS
+            && system::preempts_programs()
             && let Err(error) = self.attach_all(&AGAIN, btf, set)
         {
             tracing::warn!(%error, "ebpf: calls that the kernel leaves out are lost, and counted as recursion");

@@ -103,7 +103,7 @@ impl Events {
         let values = options.settings.iter().filter_map(|(name, setting)| match setting {
             Setting::Flag(on) => Some((*name, u32::from(*on))),
             Setting::U32(number) => Some((*name, *number)),
-            Setting::I32s(_) | Setting::U8s(_) => None,
+            Setting::U8s(_) => None,
         });
         self.types.add_enum("tfo_settings", &values.collect::<Vec<_>>());
         let btf = Btf::parse(&self.types.finish(), Endianness::default())

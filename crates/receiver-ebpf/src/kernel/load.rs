@@ -72,7 +72,6 @@ impl Options {
 pub(crate) enum Setting {
     Flag(bool),
     U32(u32),
-    I32s(Vec<i32>),
     U8s(Vec<u8>),
 }
 
@@ -81,7 +80,6 @@ impl Setting {
         match self {
             Self::Flag(on) => vec![u8::from(*on)],
             Self::U32(number) => number.to_ne_bytes().to_vec(),
-            Self::I32s(numbers) => numbers.iter().flat_map(|number| number.to_ne_bytes()).collect(),
             Self::U8s(bytes) => bytes.clone(),
         }
     }

@@ -56,10 +56,15 @@ fn read_clock(clock: libc::clockid_t) -> u64 {
 }
 
 /// Major and minor number of the running kernel; zeros where it does not say.
-pub(super) fn kernel_series() -> (u32, u32) {
+fn kernel_series() -> (u32, u32) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Whether a task may leave its CPU in the midst of a program of a tracepoint.
+pub(super) fn preempts_programs() -> bool {
+    kernel_series() >= (7, 0)
 }
 
 /// CPUs that this machine may ever have, which is what per-CPU memory is sized by.

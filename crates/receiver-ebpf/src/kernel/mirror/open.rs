@@ -6,8 +6,8 @@ use aya::Ebpf;
 use aya::maps::{Array, Map, MapError};
 
 use super::super::abi::{
-    CALL_BIRTH, CALL_SIGRETURN, Cell, CellKey, CpuRecord, LifeEntry, OVERFLOW_LIFE, PAGE_CELLS, PLAIN_INDICES,
-    SYSCALL_NUMBERS, SocketEntry, ThreadEntry, UNATTRIBUTED_LIFE,
+    Cell, CellKey, CpuRecord, LifeEntry, OVERFLOW_LIFE, PAGE_CELLS, PLAIN_INDICES, SYSCALL_NUMBERS, SocketEntry,
+    ThreadEntry, UNATTRIBUTED_LIFE,
 };
 use super::super::load::{Options, Setting, fault};
 use super::super::requirements::LoadError;
@@ -91,24 +91,11 @@ fn typed<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str)
     T::try_from(map).map_err(|error| fault(name, error.to_string()))
 }
 
-/// What the programs are to know of each call, by its number.
+/// What the programs are to know of each call, by its number; 32-bit calls are not told apart here.
 fn kinds(settings: &[(&'static str, Setting)]) -> Vec<u32> {
-    let mut kinds = vec![0; SYSCALL_NUMBERS as usize];
-    for (name, setting) in settings {
-        match (*name, setting) {
-            ("file_operations", Setting::U8s(operations)) => {
-                kinds.iter_mut().zip(operations).for_each(|(kind, operation)| *kind |= u32::from(*operation));
-            }
-            ("births", Setting::I32s(calls)) => mark(&mut kinds, calls, CALL_BIRTH),
-            ("sigreturns", Setting::I32s(calls)) => mark(&mut kinds, calls, CALL_SIGRETURN),
-            _ => {}
-        }
-    }
-    kinds
-}
-
-/// Numbers beyond the table are of 32-bit calls, which are not told apart here.
-fn mark(kinds: &mut [u32], calls: &[i32], bit: u32) {
-    let calls = calls.iter().filter_map(|call| usize::try_from(*call).ok());
-    calls.for_each(|call| kinds.get_mut(call).into_iter().for_each(|kind| *kind |= bit));
+    let kinds = settings.iter().find_map(|(name, setting)| match setting {
+        Setting::U8s(kinds) if *name == "call_kinds" => Some(kinds),
+        _ => None,
+    });
+    kinds.into_iter().flatten().take(SYSCALL_NUMBERS as usize).map(|kind| u32::from(*kind)).collect()
 }
