@@ -17,6 +17,7 @@ const volatile __u32 type_file = 0;
 const volatile __u32 type_inode = 0;
 const volatile __u32 type_socket = 0;
 const volatile __u32 type_sock = 0;
+const volatile __u32 type_tcp_sock = 0;
 
 #define CAN_CAST (type_list_head != 0)
 

@@ -30,17 +30,16 @@ static __always_inline bool is_ipv6(struct sock *sk, __u16 family)
 static __always_inline void observe_round_trip(struct cpu_record *current, enum program program, struct sock *sk)
 {
 	struct socket_state *state =
-		socket_state(address_of(current, program, sk), READ(sk, __sk_common.skc_state));
-	struct tcp_sock *tcp = tcp_of(sk);
+		socket_state(address_of(current, program, sk), READ_AT(sk, sock, __sk_common.skc_state));
 	__u64 identity = current->identity;
 
-	if (!state || !tcp)
+	if (!state)
 		return;
 	if (!state->seen)
-		set_socket_baseline(state, tcp);
+		set_socket_baseline(state, sk);
 	if (state->identity != identity && !is_kernel_thread())
 		state->identity = identity;
-	__u32 delivered = READ(tcp, delivered), round_trip = READ(tcp, srtt_us);
+	__u32 delivered = READ_AT(sk, tcp_sock, delivered), round_trip = READ_AT(sk, tcp_sock, srtt_us);
 
 	if (delivered == state->delivered || !round_trip)
 		return;
@@ -132,20 +131,19 @@ static __always_inline void spliced(struct cpu_record *current, __u32 descriptor
 /* Counts the segments that were sent again since the last look. */
 static __always_inline void retransmitted(struct cpu_record *record, struct sock *sk)
 {
-	struct tcp_sock *tcp = tcp_of(sk);
 	struct socket_state *state =
-		tcp ? socket_state(address_of(record, PROGRAM_TCP_RETRANSMIT, sk), READ(sk, __sk_common.skc_state)) : NULL;
+		socket_state(address_of(record, PROGRAM_TCP_RETRANSMIT, sk), READ(sk, __sk_common.skc_state));
 	__u64 owner = owner_of(state);
 	__u32 segments = 1;
 
 	if (state && state->seen) {
-		__u32 total = READ(tcp, total_retrans);
+		__u32 total = READ_AT(sk, tcp_sock, total_retrans);
 
 		/* A socket that connects a second time may begin anew. */
 		segments = total < state->retransmitted ? total : total - state->retransmitted;
 		state->retransmitted = total;
 	} else if (state) {
-		set_socket_baseline(state, tcp);
+		set_socket_baseline(state, sk);
 	}
 	if (is_denied(owner, COLLECTOR_NETWORK))
 		return;

@@ -103,7 +103,7 @@ static __noinline int socket_call_ended(struct cpu_record *current, struct netwo
 		.bytes = call->messages ? bytes_of_messages(call->vector, result) : result,
 	};
 
-	if (count_transfer(current, &transfer) && SOCKETS_BY_ADDRESS && transfer.protocol == IPPROTO_TCP)
+	if (count_transfer(current, &transfer) && transfer.protocol == IPPROTO_TCP)
 		observe_round_trip(current, transfer.receive ? PROGRAM_SOCK_RECV : PROGRAM_SOCK_SEND, sk);
 	return 0;
 }

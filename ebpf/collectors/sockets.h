@@ -47,13 +47,11 @@ static __always_inline struct socket_state *socket_state(__u64 address, __u32 tc
 }
 
 /* What the kernel counted before we did is not ours to count. */
-static __always_inline void set_socket_baseline(struct socket_state *state, struct tcp_sock *tcp)
+static __always_inline void set_socket_baseline(struct socket_state *state, struct sock *sk)
 {
 	state->seen = 1;
-	if (!tcp)
-		return;
-	state->retransmitted = READ(tcp, total_retrans);
-	state->delivered = READ(tcp, delivered);
+	state->retransmitted = READ_AT(sk, tcp_sock, total_retrans);
+	state->delivered = READ_AT(sk, tcp_sock, delivered);
 }
 
 /* A listener's child is a copy of it, down to the links of the list that the listener stands in and the child does not

@@ -35,13 +35,11 @@ static __always_inline __u64 follow_transition(struct sock *sk, struct socket_st
 			state->identity = current->identity;
 	}
 	if (new == TCP_ESTABLISHED) {
-		struct tcp_sock *tcp = tcp_of(sk);
-
 		/* The segment that establishes it has its time with it: no clock is to be read. */
-		state->established = tcp ? READ(tcp, tcp_mstamp) * 1000 : bpf_ktime_get_ns();
+		state->established = READ_AT(sk, tcp_sock, tcp_mstamp) * 1000;
 		/* It begins with those of its SYN-ACK, which are counted as they are sent. */
-		if (tcp && old == TCP_SYN_RECV)
-			state->retransmitted = READ(tcp, total_retrans);
+		if (old == TCP_SYN_RECV)
+			state->retransmitted = READ_AT(sk, tcp_sock, total_retrans);
 	}
 	return owner_of(state);
 }

@@ -49,14 +49,13 @@ int tfo_adopt_sock(struct bpf_iter__task_file *context)
 	if (!sk || !record || !is_tcp(sk))
 		return 0;
 	struct task_state *owner = known_task(task);
-	struct tcp_sock *tcp = tcp_of(sk);
 	struct socket_state *state =
 		socket_state(address_of(record, PROGRAM_ADOPT_SOCK, sk), READ(sk, __sk_common.skc_state));
 
 	if (!owner || !state || state->identity)
 		return 0;
 	if (!state->seen)
-		set_socket_baseline(state, tcp);
+		set_socket_baseline(state, sk);
 	state->identity = owner->identity;
 	return 0;
 }

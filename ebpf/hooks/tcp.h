@@ -12,13 +12,21 @@
 
 static __always_inline void tcp_transition(struct cpu_record *record, struct sock *sk, __u64 address, int old, int new)
 {
-	__u32 place = place_of_socket(address, new);
+	__u32 place = find_socket(address);
+
+	/* Those that stand in the table are of TCP. */
+	if (place == NO_SOCKET) {
+		if (!is_tcp(sk))
+			return;
+		if (is_live(new))
+			place = make_socket(address);
+	}
 	struct socket_state *state = socket_at(place);
 
 	if (state) {
 		/* Whatever stood here of a closed one is another's. */
 		if (!state->seen || old == TCP_CLOSE)
-			set_socket_baseline(state, tcp_of(sk));
+			set_socket_baseline(state, sk);
 		state->seen = TRANSITION(old, new);
 	}
 	__u64 owner = follow_transition(sk, state, old, new);
@@ -39,7 +47,7 @@ int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
 {
 	struct cpu_record *record = this_cpu();
 
-	if (!is_our_turn(record) || !is_tcp(sk))
+	if (!is_our_turn(record))
 		return 0;
 	struct run run = begin_run(record, PROGRAM_TCP_STATE);
 
@@ -62,8 +70,6 @@ int BPF_PROG(tfo_tcp_again, struct sock *sk, int old, int new)
 		record->transition = 0;
 		return 0;
 	}
-	if (!is_tcp(sk))
-		return 0;
 	/* The word of this CPU may be another transition's, which came between the two. What stands of the socket
 	 * itself decides, and nothing does of one that has been seen closing. */
 	__u64 address = address_of(record, PROGRAM_TCP_AGAIN, sk);

@@ -55,8 +55,6 @@ static __always_inline void unlock(__u64 key)
 		swapped;                                                        \
 	})
 
-#define SOCKETS_BY_ADDRESS true
-
 /* Addresses in the kernel have all upper bits set, these have none. */
 #define LOCK_SLOTS 1
 #define LOCK_WAY(page, bucket, way) (1ull << 40 | (__u64)(page) << 20 | (bucket) << 3 | (way))
@@ -94,15 +92,6 @@ static __always_inline struct task_state *state_of_task(struct task_struct *task
 		return state;
 	make_task_state((__u64)task);
 	return known_task(task);
-}
-
-/* A whole socket, not one that only answers for a connection that is not there yet or no more. */
-static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
-{
-	__u8 state = READ(sk, __sk_common.skc_state);
-	bool whole = state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
-
-	return whole && READ(sk, sk_protocol) == IPPROTO_TCP ? (struct tcp_sock *)sk : NULL;
 }
 
 static __always_inline struct sock *sock_of_file(struct file *file)

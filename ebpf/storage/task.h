@@ -29,9 +29,6 @@ struct {
  * changed it just then. The lock is a number that only those have in common who change the word. */
 #define SWAP(word, lock, from, to) (__sync_val_compare_and_swap(&(word), (from), (to)) == (from))
 
-/* The rest of a TCP socket is read from a typed pointer only. */
-#define SOCKETS_BY_ADDRESS false
-
 #define LOCK_SLOTS 0
 #define LOCK_WAY(page, bucket, way) 0
 #define LOCK_TASK(task) 0
@@ -63,11 +60,6 @@ static __always_inline struct task_state *known_task(struct task_struct *task)
 static __always_inline struct task_state *state_of_task(struct task_struct *task)
 {
 	return bpf_task_storage_get(&tfo_tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-}
-
-static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
-{
-	return bpf_skc_to_tcp_sock(sk);
 }
 
 static __always_inline struct sock *sock_of_file(struct file *file)

@@ -152,7 +152,9 @@ fn connections_are_counted_on_both_sides_and_refused_ones_as_failures() {
         measurement.expect_page("tfo_ebpf_tcp_connections", &[("comm", client)], 300.0);
         measurement.expect_page("tfo_ebpf_tcp_connections", &[("comm", listener)], 300.0);
         eventually("the same at the sink", 5, || {
-            (connections(&measurement.sink, listener, "passive", label) >= 300.0).then_some(())
+            let sink = &measurement.sink;
+            let passive = connections(sink, listener, "passive", label);
+            (passive >= 300.0 && failures(sink, client, "ECONNREFUSED") >= 100.0).then_some(())
         });
         let sink = &measurement.sink;
         assert_eq!(connections(sink, client, "active", label), 300.0, "{label}");

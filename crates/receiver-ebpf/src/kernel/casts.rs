@@ -11,12 +11,13 @@ const FUNCTION_SHIFT: u32 = 32;
 const NOTHING: u64 = 0xb7;
 
 /// The constants of the object that hold ids of types, and the types.
-const TYPES: [(&str, &str); 5] = [
+const TYPES: [(&str, &str); 6] = [
     ("type_list_head", "list_head"),
     ("type_file", "file"),
     ("type_inode", "inode"),
     ("type_socket", "socket"),
     ("type_sock", "sock"),
+    ("type_tcp_sock", "tcp_sock"),
 ];
 
 /// The ids of the function and of the types that it makes pointers to.
@@ -67,12 +68,12 @@ mod tests {
         let object = TIERS[0].object;
         let there = calls(object, CALL);
         assert!(there > 3, "{there}");
-        let casts = Casts { function: 77, types: [1, 2, 3, 4, 5] };
+        let casts = Casts { function: 77, types: [1, 2, 3, 4, 5, 6] };
         let filled = Casts::fill(Some(&casts), object);
         assert_eq!((calls(&filled, CALL), calls(&filled, 0x4d_0000_2085), filled.len()), (0, there, object.len()));
         let without = Casts::fill(None, object);
         assert_eq!(calls(&without, NOTHING), calls(object, NOTHING) + there);
-        assert_eq!(Casts::settings(None).map(|(_, id)| id), [0; 5]);
+        assert_eq!(Casts::settings(None).map(|(_, id)| id), [0; 6]);
         assert_eq!(Casts::settings(Some(&casts))[4], ("type_sock", 5));
     }
 
