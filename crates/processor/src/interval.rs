@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn an_interval_of_zero_is_a_fault() {
         let position = Position { file: "f".into(), line: 1, column: 1 };
-        let node = |value| Node { position: position.clone(), value };
+        let node = |value| Node::new(position.clone(), value);
         let entry = Entry { key: "interval".into(), position: position.clone(), node: node(Value::Text("0s".into())) };
         let mut faults = Faults::default();
         Section::read_node(Some(&node(Value::Map(vec![entry]))), &mut faults, Config::read);

@@ -89,5 +89,5 @@ pub(crate) fn read<T>(entries: Vec<(&str, Value)>, read: impl FnOnce(&mut Sectio
 }
 
 fn at(line: usize, value: Value) -> Node {
-    Node { position: Position { file: "f".into(), line, column: 1 }, value }
+    Node::new(Position { file: "f".into(), line, column: 1 }, value)
 }

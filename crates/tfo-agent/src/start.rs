@@ -5,12 +5,12 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use runtime::{Config, Failure, Service, Source};
+use runtime::{Config, Environment as _, Failure, Loading, ProcessEnvironment, Service, Source};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli;
 use crate::components::COMPONENTS;
-use crate::logs;
+use crate::{guide, logs};
 
 /// Taken when no `--config` is given and it exists.
 const SYSTEM_CONFIG: &str = "/etc/tfo-agent/config.yaml";
@@ -18,6 +18,9 @@ const SYSTEM_CONFIG: &str = "/etc/tfo-agent/config.yaml";
 /// Taken when there is nothing else.
 const DEFAULT_PIPELINE: Source =
     Source::Text { name: "(built-in) pipelines/default.yaml", text: include_str!("../../../pipelines/default.yaml") };
+
+/// Taken instead where the environment says something of the operations guide's form, which has the same sub-collectors.
+const DEFAULT_GUIDE: Source = Source::Text { name: "(built-in) collectors: ebpf:", text: "collectors:\n  ebpf:\n" };
 
 /// The configuration has faults, or the command line has: nothing was started.
 const BAD_CONFIGURATION: u8 = 2;
@@ -59,16 +62,38 @@ pub(crate) fn validate(options: &cli::Validate) -> ExitCode {
     }
 }
 
-fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
-    let files: Vec<Source> = match &*sources.config {
-        [] if PathBuf::from(SYSTEM_CONFIG).exists() => vec![Source::File(SYSTEM_CONFIG.into())],
-        [] => vec![DEFAULT_PIPELINE],
-        files => files.iter().cloned().map(Source::File).collect(),
+/// Prints what a configuration comes to, where it has no faults.
+pub(crate) fn print_config(options: &cli::PrintConfig) -> ExitCode {
+    let config = match load(&options.sources) {
+        Ok(config) => config,
+        Err(code) => return code,
     };
-    Config::load(&files, &COMPONENTS).map_err(|faults| {
+    print_lines(config.notices());
+    match io::stdout().lock().write_all(config.print(&COMPONENTS).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Somebody closed the pipe, as `| head` does.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
+    let loading = Loading { environment: &ProcessEnvironment, translate: guide::translate };
+    Config::load_with(&all_of(sources), &COMPONENTS, loading).map_err(|faults| {
         print_lines(&faults);
         ExitCode::from(BAD_CONFIGURATION)
     })
+}
+
+/// The sources in their order: what `--set` says lies over all files.
+fn all_of(sources: &cli::Sources) -> Vec<Source> {
+    let guided = || guide::VARIABLES.iter().any(|name| ProcessEnvironment.variable(name).is_some());
+    let files = match &*sources.config {
+        [] if PathBuf::from(SYSTEM_CONFIG).exists() => vec![Source::File(SYSTEM_CONFIG.into())],
+        [] if guided() => vec![DEFAULT_GUIDE],
+        [] => vec![DEFAULT_PIPELINE],
+        files => files.to_vec(),
+    };
+    files.into_iter().chain(sources.set.iter().cloned()).collect()
 }
 
 fn run(config: Config) -> Result<(), Vec<String>> {

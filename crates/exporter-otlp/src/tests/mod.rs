@@ -224,7 +224,7 @@ fn signed() -> (String, rcgen::Certificate, rcgen::KeyPair) {
 }
 
 fn node(value: Value) -> Node {
-    Node { position: Position { file: "f".into(), line: 1, column: 1 }, value }
+    Node::new(Position { file: "f".into(), line: 1, column: 1 }, value)
 }
 
 pub(crate) fn text(text: &str) -> Value {

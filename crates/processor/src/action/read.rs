@@ -1,6 +1,6 @@
 //! An action as it stands in configuration. Faults are in the Collector's words.
 
-use component::config::{Faults, Field, Node, Section, Value, suggestion};
+use component::config::{Faults, Field, Node, Section, Shape, Value, suggestion};
 use pdata::AttributeValue;
 
 use super::{Action, Source, Verb};
@@ -17,6 +17,10 @@ impl Field for Action {
 
     fn show(&self) -> String {
         format!("{{key: {}}}", self.key)
+    }
+
+    fn shape() -> Shape {
+        Shape::Section(Section::describe(read))
     }
 }
 
@@ -112,6 +116,10 @@ impl Field for Actions {
     fn show(&self) -> String {
         self.0.as_deref().unwrap_or_default().to_vec().show()
     }
+
+    fn shape() -> Shape {
+        Vec::<Action>::shape()
+    }
 }
 
 /// A value as YAML has it; `None` where there is none.
@@ -135,5 +143,9 @@ impl Field for Literal {
 
     fn show(&self) -> String {
         self.0.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![Shape::Text, Shape::Bool, Shape::Number])
     }
 }

@@ -1,7 +1,7 @@
 //! The top of a configuration: its sections, and `service`.
 
 use component::ComponentId;
-use component::config::{Configuration, Entry, Faults, Field, Node, Position, Section, Value};
+use component::config::{Configuration, Entry, Faults, Field, Node, Position, Section, Shape, Value};
 use tracing::Level;
 
 /// How the agent's own log looks: `service::telemetry::logs`.
@@ -40,11 +40,8 @@ pub(super) struct Service {
 
 impl Configuration for Document {
     fn read(section: &mut Section<'_>) -> Self {
-        section.refuse(
-            "collectors",
-            "the form `collectors: ebpf:` is not accepted by this version: declare receivers, exporters and \
-             service::pipelines as pipelines/default.yaml does",
-        );
+        // Whoever loads it translates it first; what is left of it says that nothing is to run.
+        section.field("collectors", "the form of the operations guide: ebpf and its keys", Entries::default());
         Self {
             receivers: section.field("receivers", "where metrics come from, by id", Entries::default()),
             processors: section.field("processors", "what happens to them on their way, by id", Entries::default()),
@@ -94,6 +91,10 @@ impl Field for Entries {
     fn show(&self) -> String {
         "{}".to_owned()
     }
+
+    fn shape() -> Shape {
+        Shape::Map(Box::new(Shape::Any))
+    }
 }
 
 /// A list of component ids.
@@ -111,15 +112,19 @@ impl Field for References {
 
     /// What is no list counts as one reference, so that nothing is said to be missing as well.
     fn parse(node: &Node, faults: &mut Faults) -> Option<Self> {
-        let Value::List(items) = &node.value else {
+        if !matches!(node.value, Value::List(_) | Value::Text(_)) {
             faults.add(&node.position, format!("expected {}, found {}", Self::TYPE, node.value.kind()));
             return Some(Self(vec![Reference { id: None, position: node.position.clone() }]));
-        };
-        Some(Self(items.iter().map(|item| reference(item, faults)).collect()))
+        }
+        Some(Self(node.elements().iter().map(|item| reference(item, faults)).collect()))
     }
 
     fn show(&self) -> String {
         "[]".to_owned()
+    }
+
+    fn shape() -> Shape {
+        Vec::<String>::shape()
     }
 }
 

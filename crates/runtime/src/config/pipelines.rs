@@ -7,6 +7,7 @@ use component::{BuiltExporter, ComponentId, Processor, Receiver};
 
 use super::document::{Entries, References, component_id};
 use super::group::Group;
+use crate::Kind;
 
 /// A checked pipeline: everything that it names is configured.
 pub(crate) struct Pipeline {
@@ -87,7 +88,14 @@ pub(super) fn resolve<T>(
     for reference in &references.0 {
         let Some(id) = &reference.id else { continue };
         if ids.contains(id) {
-            faults.add(&reference.position, format!("{place}: references {kind} \"{id}\" multiple times"));
+            let text = format!("{place}: references {kind} \"{id}\" multiple times");
+            // Of the others the Collector takes the first one, too.
+            match kind {
+                Kind::Processor => faults.add(&reference.position, text),
+                _ => faults.notice(&reference.position, text),
+            }
+        } else if group.left_out.contains(id) {
+            // That it is left out has been said.
         } else if group.declared.contains(id) {
             ids.push(id.clone());
         } else {

@@ -1,7 +1,7 @@
 //! YAML text to a tree that knows where everything stands.
 //!
-//! What stops the parser is one fault; duplicate keys, tags and substitution are
-//! noted and reading goes on. Aliases are copies, so what they add is bounded.
+//! What stops the parser is one fault; duplicate keys and tags are noted and
+//! reading goes on. Aliases are copies, so what they add is bounded.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,12 +13,12 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use super::scalar;
 
 /// Levels of lists and maps; components need five or six.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Nodes and bytes of text that all aliases together may add.
 const MAX_ALIASED: usize = 1 << 20;
 
-/// The tree of `text`, or nothing where a fault stopped the reading.
+/// The tree of `text`, null where there is none in it, or nothing where a fault stopped the reading.
 pub(super) fn read(text: &str, file: &Arc<str>, faults: &mut Faults) -> Option<Node> {
     let mut reader = Reader { file, events: Parser::new_from_str(text), anchors: HashMap::new(), aliased: 0, faults };
     match reader.document() {
@@ -40,16 +40,14 @@ struct Reader<'i, 'f> {
 
 impl<'i> Reader<'i, '_> {
     fn document(&mut self) -> Result<Node, Fault> {
-        let empty = fault(Position { file: self.file.clone(), line: 1, column: 1 }, "empty configuration file");
         self.next()?;
         if self.next()?.0 == Event::StreamEnd {
-            return Err(empty);
+            return Ok(Node::new(Position { file: self.file.clone(), line: 1, column: 1 }, Value::Null));
         }
         let (event, position) = self.next()?;
         let root = self.node(event, position, 0)?;
         self.next()?;
         match self.next()? {
-            (Event::StreamEnd, _) if root.value == Value::Null => Err(empty),
             (Event::StreamEnd, _) => Ok(root),
             (_, position) => Err(fault(position, "only one document is allowed: remove --- and what follows")),
         }
@@ -64,7 +62,7 @@ impl<'i> Reader<'i, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain || tag.as_deref().is_some_and(is_str);
                 self.refuse(tag.filter(|tag| !is_str(tag)), &position);
-                (anchor, self.scalar(&text, quoted, &position))
+                (anchor, if quoted { Value::Text(text.into_owned()) } else { scalar::plain(&text) })
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse(tag, &position);
@@ -76,7 +74,7 @@ impl<'i> Reader<'i, '_> {
             }
             _ => return Err(fault(position, "expected a value")),
         };
-        let node = Node { position, value };
+        let node = Node::new(position, value);
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -99,17 +97,6 @@ impl<'i> Reader<'i, '_> {
         if let Some(tag) = tag {
             self.faults.add(position, format!("tag {tag} is not supported, only !!str is"));
         }
-    }
-
-    fn scalar(&mut self, text: &str, quoted: bool, position: &Position) -> Value {
-        let value = if quoted { Value::Text(text.to_owned()) } else { scalar::plain(text) };
-        let Value::Text(text) = value else { return value };
-        if let Some(text) = scalar::unescape(&text) {
-            return Value::Text(text);
-        }
-        self.faults.add(position, "substitution like ${env:X} is not available in this version; $$ writes a literal $");
-        // The default stands in for it, so that nobody complains of the dollar sign as well.
-        Value::Null
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, Fault> {
