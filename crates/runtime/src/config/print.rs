@@ -75,10 +75,18 @@ impl Page {
             if !rest.is_empty() {
                 self.line(level, &format!("{first}:"), "");
                 self.section(level + 1, entry.map(|entry| &entry.node), &below(keys, first));
-            } else if let Some(entry) = entry.filter(|entry| entry.node.value != Value::Null || entry.node.is_unset()) {
-                self.entry(level, first, &entry.node, &described.shape, described.secret);
-            } else if !described.default.is_empty() {
-                self.line(level, &format!("{first}: {}", described.default.replace('$', "$$")), "default");
+                continue;
+            }
+            let default = described.default.replace('$', "$$");
+            match entry.map(|entry| &entry.node) {
+                Some(node) if node.is_unset() && matches!(described.shape, Shape::List(_) | Shape::Map(_)) => {
+                    self.line(level, &format!("{first}: {default}"), &format!("default, {}", origin(node)));
+                }
+                Some(node) if node.value != Value::Null || node.is_unset() => {
+                    self.entry(level, first, node, &described.shape, described.secret);
+                }
+                _ if default.is_empty() => {}
+                _ => self.line(level, &format!("{first}: {default}"), "default"),
             }
         }
         // What was accepted with a notice stays as it is.
@@ -91,6 +99,10 @@ impl Page {
     fn entry(&mut self, level: usize, name: &str, node: &Node, shape: &Shape, secret: bool) {
         let name = key(name);
         match &node.value {
+            // Where text is wanted, a map that was referred to is how it is written.
+            _ if *shape == Shape::Text => {
+                self.line(level, &format!("{name}: {}", flow(node, shape, secret)), &origin(node))
+            }
             Value::Map(inner) if !inner.is_empty() => {
                 self.line(level, &format!("{name}:"), "");
                 for entry in inner {
@@ -184,6 +196,9 @@ fn element(shape: &Shape) -> &Shape {
 /// A value in one line.
 fn flow(node: &Node, shape: &Shape, secret: bool) -> String {
     match &node.value {
+        Value::Map(_) | Value::List(_) if *shape == Shape::Text && !secret => {
+            node.text().map_or_else(String::new, quoted)
+        }
         Value::Map(inner) => {
             let pair = |entry: &Entry| {
                 let secret = secret || is_secret(shape, &entry.key);
@@ -195,7 +210,8 @@ fn flow(node: &Node, shape: &Shape, secret: bool) -> String {
             let items: Vec<String> = items.iter().map(|item| flow(item, element(shape), secret)).collect();
             format!("[{}]", items.join(", "))
         }
-        _ if secret => REDACTED.to_owned(),
+        // That nothing is there is no secret.
+        value if secret && *value != Value::Null && node.text() != Some("") => REDACTED.to_owned(),
         Value::Text(text) => quoted(text),
         // Where text is wanted, 0123 is not 83.
         _ if matches!(shape, Shape::Text | Shape::Choice(_)) => node.text().map_or_else(|| "null".to_owned(), quoted),

@@ -60,16 +60,19 @@ impl<'i> Reader<'i, '_> {
         let (anchor, value) = match event {
             Event::Alias(anchor) => return self.alias(anchor, position, depth),
             Event::Scalar(text, style, anchor, tag) => {
-                let quoted = style != ScalarStyle::Plain || tag.as_deref().is_some_and(is_str);
-                self.refuse(tag.filter(|tag| !is_str(tag)), &position);
-                (anchor, if quoted { Value::Text(text.into_owned()) } else { scalar::plain(&text) })
+                let quoted = style != ScalarStyle::Plain || tag.as_deref().is_some_and(|tag| is_core(tag, "str"));
+                if let Some(tag) = tag.filter(|tag| !is_core(tag, "str")) {
+                    (anchor, self.tagged(&tag, &text, &position))
+                } else {
+                    (anchor, if quoted { Value::Text(text.into_owned()) } else { scalar::plain(&text) })
+                }
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse(tag, &position);
+                self.refuse(tag.filter(|tag| !is_core(tag, "seq")), &position);
                 (anchor, self.list(depth)?)
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse(tag, &position);
+                self.refuse(tag.filter(|tag| !is_core(tag, "map")), &position);
                 (anchor, self.map(depth)?)
             }
             _ => return Err(fault(position, "expected a value")),
@@ -95,7 +98,24 @@ impl<'i> Reader<'i, '_> {
 
     fn refuse(&mut self, tag: Option<Cow<'_, Tag>>, position: &Position) {
         if let Some(tag) = tag {
-            self.faults.add(position, format!("tag {tag} is not supported, only !!str is"));
+            let known = "!!str, !!int, !!float, !!bool, !!null, !!seq, !!map";
+            self.faults.add(position, format!("tag {tag} is not supported, or not for this value (known: {known})"));
+        }
+    }
+
+    /// A scalar that is to be of a type other than text.
+    #[expect(clippy::cast_precision_loss, reason = "as YAML has it")]
+    fn tagged(&mut self, tag: &Tag, text: &str, position: &Position) -> Value {
+        match scalar::plain(text) {
+            value @ Value::Int(_) if is_core(tag, "int") => value,
+            Value::Int(number) if is_core(tag, "float") => Value::Float(number as f64),
+            value @ Value::Float(_) if is_core(tag, "float") => value,
+            value @ Value::Bool(_) if is_core(tag, "bool") => value,
+            Value::Null if is_core(tag, "null") => Value::Null,
+            _ => {
+                self.refuse(Some(Cow::Borrowed(tag)), position);
+                Value::Null
+            }
         }
     }
 
@@ -164,8 +184,8 @@ fn fault(position: Position, text: impl Into<String>) -> Fault {
     Fault { position, text: text.into() }
 }
 
-fn is_str(tag: &Tag) -> bool {
-    tag.is_yaml_core_schema() && tag.suffix == "str"
+fn is_core(tag: &Tag, name: &str) -> bool {
+    tag.is_yaml_core_schema() && tag.suffix == name
 }
 
 /// Nodes and bytes of text of a tree, and its levels.

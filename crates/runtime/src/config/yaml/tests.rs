@@ -48,7 +48,13 @@ fn keys_and_values_know_their_place() {
 fn quoted_scalars_are_texts_and_plain_ones_follow_the_schema() {
     let text = "{a: '1', b: \"true\", c: 1, d: !!str 2, e: , f: yes}";
     assert_eq!(show(&tree(text)), "{a:\"1\",b:\"true\",c:1,d:\"2\",e:~,f:\"yes\"}");
-    assert_eq!(faults("a: !x 1"), ["f.yaml:1:4: tag !x is not supported, only !!str is"]);
+    assert_eq!(
+        show(&tree("{a: !!int '1', b: !!float 2, c: !!map {d: !!bool true}}")),
+        "{a:1,b:Float(2.0),c:{d:Bool(true)}}"
+    );
+    for wrong in ["!x 1", "!!int x", "!!seq {}"] {
+        assert!(faults(&format!("a: {wrong}"))[0].starts_with("f.yaml:1:4: tag "), "{wrong}");
+    }
 }
 
 #[test]
