@@ -106,7 +106,6 @@ impl Page {
             Value::Map(inner) if !inner.is_empty() => {
                 self.line(level, &format!("{name}:"), "");
                 for entry in inner {
-                    let shape = inside(shape, &entry.key);
                     let secret = secret || is_secret(shape, &entry.key);
                     self.entry(level + 1, &entry.key, &entry.node, value_shape(shape, &entry.key), secret);
                 }
@@ -162,15 +161,6 @@ fn origin(node: &Node) -> String {
     match node.origin.as_deref() {
         Some(origin) if !origin.sources.is_empty() => format!("{} <- {}", node.position, origin.sources.join(", ")),
         _ => node.position.to_string(),
-    }
-}
-
-/// The shape of what stands under `name` of a map.
-fn inside<'s>(shape: &'s Shape, name: &str) -> &'s Shape {
-    match shape {
-        Shape::Either(shapes) => shapes.iter().map(|shape| inside(shape, name)).next().unwrap_or(&Shape::Any),
-        Shape::Section(_) | Shape::Map(_) => shape,
-        _ => &Shape::Any,
     }
 }
 

@@ -8,7 +8,7 @@ pub(super) fn reference(text: &str) -> Option<&str> {
     let mut rest = text;
     while let Some(close) = rest.find('}') {
         let open = rest[..=close].rfind("${");
-        if let Some(open) = open.filter(|open| dollars_before(rest, *open) % 2 == 0) {
+        if let Some(open) = open.filter(|open| dollars_before(rest, *open).is_multiple_of(2)) {
             return Some(&rest[open..=close]);
         }
         rest = &rest[close + 1..];
