@@ -5,10 +5,12 @@ use component::config::{Entry, Node, Position, Value};
 /// The tree with every such key as the maps that it stands for; inside of lists keys are left as they are.
 pub(super) fn split(node: Node) -> Node {
     let Value::Map(mut entries) = node.value else { return node };
-    // The Collector goes by the keys' order, so that of two that meet the longer one is laid over the other.
-    if entries.iter().any(|entry| entry.key.contains("::")) {
-        entries.sort_by(|a, b| a.key.cmp(&b.key));
+    if !entries.iter().any(|entry| entry.key.contains("::")) {
+        let within = |Entry { key, position, node }| Entry { key, position, node: split(node) };
+        return Node { value: Value::Map(entries.into_iter().map(within).collect()), ..node };
     }
+    // The Collector goes by the keys' order, so that of two that meet the longer one is laid over the other.
+    entries.sort_by(|a, b| a.key.cmp(&b.key));
     let mut into = Vec::with_capacity(entries.len());
     for Entry { key, position, node } in entries {
         let parts: Vec<&str> = key.split("::").collect();

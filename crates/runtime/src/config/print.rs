@@ -97,6 +97,7 @@ impl Page {
     }
 
     fn entry(&mut self, level: usize, name: &str, node: &Node, shape: &Shape, secret: bool) {
+        let secret = secret || sounds_secret(name);
         let name = key(name);
         match &node.value {
             // Where text is wanted, a map that was referred to is how it is written.
@@ -176,6 +177,13 @@ fn is_secret(shape: &Shape, name: &str) -> bool {
     matches!(shape, Shape::Section(keys) if keys.iter().any(|key| key.path == name && key.secret))
 }
 
+/// Whether a key is called as secrets are, should nobody have declared it as one; a path is none.
+fn sounds_secret(name: &str) -> bool {
+    let words = ["password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "key_pem"];
+    let name = name.to_ascii_lowercase();
+    !name.ends_with("_file") && words.iter().any(|word| name.ends_with(word))
+}
+
 fn element(shape: &Shape) -> &Shape {
     match shape {
         Shape::List(inner) => inner,
@@ -191,7 +199,7 @@ fn flow(node: &Node, shape: &Shape, secret: bool) -> String {
         }
         Value::Map(inner) => {
             let pair = |entry: &Entry| {
-                let secret = secret || is_secret(shape, &entry.key);
+                let secret = secret || is_secret(shape, &entry.key) || sounds_secret(&entry.key);
                 format!("{}: {}", key(&entry.key), flow(&entry.node, value_shape(shape, &entry.key), secret))
             };
             format!("{{{}}}", inner.iter().map(pair).collect::<Vec<_>>().join(", "))

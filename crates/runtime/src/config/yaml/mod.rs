@@ -131,6 +131,7 @@ impl<'i> Reader<'i, '_> {
 
     fn map(&mut self, depth: usize) -> Result<Value, Fault> {
         let (mut entries, mut merged) = (Vec::<Entry>::new(), Vec::new());
+        let mut lines = HashMap::<String, usize>::new();
         loop {
             let (key, style, position) = match self.next()? {
                 (Event::MappingEnd, _) => break,
@@ -141,15 +142,15 @@ impl<'i> Reader<'i, '_> {
             let node = self.node(event, value_position, depth + 1)?;
             if key == "<<" && style == ScalarStyle::Plain {
                 self.merge(node, &mut merged);
-            } else if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                let line = first.position.line;
+            } else if let Some(line) = lines.get(&key) {
                 self.faults.add(&position, format!("mapping key {key:?} already defined at line {line}"));
             } else {
+                lines.insert(key.clone(), position.line);
                 entries.push(Entry { key, position, node });
             }
         }
         for entry in merged {
-            if !entries.iter().any(|own| own.key == entry.key) {
+            if lines.insert(entry.key.clone(), entry.position.line).is_none() {
                 entries.push(entry);
             }
         }
