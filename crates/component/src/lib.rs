@@ -11,6 +11,7 @@ pub mod config;
 mod exporter;
 mod extension;
 mod factory;
+mod files;
 mod id;
 mod predicate;
 mod processor;
@@ -22,6 +23,7 @@ pub use factory::{
     BuildContext, BuildError, Builder, BuiltExporter, Components, ExporterFactory, ExtensionFactory, Factory,
     ProcessorFactory, ReceiverFactory, Stability,
 };
+pub use files::Files;
 pub use id::{ComponentId, InvalidId};
 pub use predicate::{InvalidPredicate, Predicate};
 pub use processor::Processor;

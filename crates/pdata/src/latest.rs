@@ -31,6 +31,17 @@ struct Family<P> {
     index: HashTable<u32>,
 }
 
+/// Where the points of one metric come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Who they are about.
+    pub resource: &'a Arc<Resource>,
+    /// Which code observed them.
+    pub scope: &'a Arc<Scope>,
+    /// The metric.
+    pub descriptor: &'a Arc<Descriptor>,
+}
+
 /// What points of both kinds have: a stream and a time.
 trait Stamped: Clone {
     fn attributes(&self) -> &Arc<Attributes>;
@@ -86,16 +97,16 @@ impl Latest {
     }
 
     /// Calls `visit` with every metric of plain numbers and its points, in order of arrival of the metrics.
-    pub fn for_each(&self, mut visit: impl FnMut(&Arc<Descriptor>, &[Point])) {
+    pub fn for_each(&self, mut visit: impl FnMut(Source<'_>, &[Point])) {
         for family in &self.numbers {
-            visit(&family.descriptor, &family.points);
+            visit(family.source(), &family.points);
         }
     }
 
     /// Calls `visit` with every metric of distributions and its points, in order of arrival of the metrics.
-    pub fn for_each_histogram(&self, mut visit: impl FnMut(&Arc<Descriptor>, &[HistogramPoint])) {
+    pub fn for_each_histogram(&self, mut visit: impl FnMut(Source<'_>, &[HistogramPoint])) {
         for family in &self.histograms {
-            visit(&family.descriptor, &family.points);
+            visit(family.source(), &family.points);
         }
     }
 
@@ -147,6 +158,12 @@ fn expire<P: Stamped>(families: &mut Vec<Family<P>>, oldest: UnixNanos) {
         family.expire(oldest);
     }
     families.retain(|family| !family.points.is_empty());
+}
+
+impl<P> Family<P> {
+    fn source(&self) -> Source<'_> {
+        Source { resource: &self.resource, scope: &self.scope, descriptor: &self.descriptor }
+    }
 }
 
 /// Where the metric of `family` belongs in `batch`.

@@ -19,7 +19,7 @@ mod slice;
 pub use attributes::{Attribute, AttributeValue, Attributes, OwnAttributes};
 pub use batch::{Batch, HistogramMetric, Metric, Metrics, Resource, ResourceMetrics, Scope, ScopeMetrics};
 pub use histogram::{ExponentialHistogram, HistogramPoint};
-pub use latest::Latest;
+pub use latest::{Latest, Source};
 pub use metric::{Descriptor, Instrument, NumberKind, Point, UnixNanos};
 pub use process::Process;
 pub use seed::{SeedLabel, SeedName};
