@@ -16,7 +16,10 @@ pub enum Naming {
 impl Naming {
     /// The guide's names of the metric, where they are the ones to print.
     pub(crate) fn seeds(self, descriptor: &Descriptor) -> &'static [SeedName] {
-        let counted = descriptor.instrument != Instrument::ExponentialHistogram;
+        let counted = !matches!(
+            descriptor.instrument,
+            Instrument::ExponentialHistogram | Instrument::Histogram | Instrument::Summary
+        );
         if counted && self == Self::Seed { descriptor.seeds } else { &[] }
     }
 
@@ -37,7 +40,7 @@ impl Naming {
     }
 
     /// Label of an attribute, on points that the guide has no name for.
-    pub(crate) fn label(self, key: &'static str) -> Cow<'static, str> {
+    pub(crate) fn label(self, key: &str) -> Cow<'_, str> {
         match (self, key) {
             (Self::Seed, Attributes::PID) => "pid".into(),
             (Self::Seed, Attributes::COMM) => "comm".into(),
@@ -76,7 +79,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A label name: letters, digits and underscores, no digit first.
-fn sanitize(key: &'static str) -> Cow<'static, str> {
+fn sanitize(key: &str) -> Cow<'_, str> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let digit_first = key.starts_with(|c: char| c.is_ascii_digit());
     if key.chars().all(word) && !digit_first {

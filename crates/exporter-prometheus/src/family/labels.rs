@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pdata::{Attribute, AttributeValue, Attributes, SeedLabel, SeedName};
+use pdata::{Attributes, SeedLabel, SeedName, Value};
 
 use super::{Format, protobuf, text};
 use crate::naming::{Naming, OVERFLOW};
@@ -21,7 +21,7 @@ impl Labels {
     }
 
     /// The guide's labels in its order; a label whose attribute is missing is left out.
-    pub(super) fn of_guide(&mut self, seed: &SeedName, attributes: &[Attribute]) -> &[u8] {
+    pub(super) fn of_guide(&mut self, seed: &SeedName, attributes: &[(&str, Value<'_>)]) -> &[u8] {
         self.bytes.clear();
         let value = |key| attributes.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
         if let Some(overflow) = value(Attributes::OVERFLOW) {
@@ -36,7 +36,7 @@ impl Labels {
     }
 
     /// A label for every attribute.
-    pub(super) fn of_all(&mut self, naming: Naming, attributes: &[Attribute]) -> &[u8] {
+    pub(super) fn of_all(&mut self, naming: Naming, attributes: &[(&str, Value<'_>)]) -> &[u8] {
         self.bytes.clear();
         for (key, value) in attributes {
             self.push(&naming.label(key), value, None);
@@ -44,7 +44,7 @@ impl Labels {
         &self.bytes
     }
 
-    fn push(&mut self, name: &str, value: &AttributeValue, spelled: Option<&SeedLabel>) {
+    fn push(&mut self, name: &str, value: &Value<'_>, spelled: Option<&SeedLabel>) {
         let value = if let Some(text) = value.as_str() {
             text
         } else {

@@ -9,12 +9,12 @@ mod value;
 
 use std::sync::Arc;
 
-use pdata::{Attributes, Descriptor, Latest, SeedName};
+use pdata::{Attributes, Descriptor, Latest, NumberKind, SeedName};
 
 use crate::naming::Naming;
 use labels::Labels;
 use samples::{Additive, Samples};
-use value::{Distribution, Number};
+use value::{Number, Observed};
 
 /// How a page is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,9 @@ pub(crate) enum Format {
 pub(crate) fn names(latest: &Latest, naming: Naming) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut note = |descriptor: &Descriptor| {
-        for name in naming.families(descriptor) {
+        // Points without a value are nothing to show.
+        let shown = descriptor.number != NumberKind::Missing;
+        for name in naming.families(descriptor).into_iter().filter(|_| shown) {
             if !names.iter().any(|known| *known == name) {
                 names.push(name.into_owned());
             }
@@ -54,7 +56,7 @@ pub(crate) fn render(latest: &Latest, naming: Naming, format: Format, name: &str
     }
     let mut histograms = Collected::new(naming, format, name);
     latest.for_each_histogram(|descriptor, points| {
-        histograms.collect(descriptor, points.iter().map(|point| (&*point.attributes, point)), Distribution::of);
+        histograms.collect(descriptor, points.iter().map(|point| (&*point.attributes, point)), Observed::of);
     });
     match (histograms.descriptor, format) {
         (None, _) => Vec::new(),
@@ -89,7 +91,7 @@ impl<'n, V: Additive> Collected<'n, V> {
         let seeds = self.naming.seeds(descriptor);
         let under: Vec<&SeedName> = seeds.iter().filter(|seed| seed.name == self.name).collect();
         let own = self.naming.own_family(descriptor).is_some_and(|own| own == self.name);
-        if under.is_empty() && !own {
+        if (under.is_empty() && !own) || descriptor.number == NumberKind::Missing {
             return;
         }
         self.sources += 1;

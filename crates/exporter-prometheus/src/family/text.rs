@@ -2,11 +2,11 @@
 
 use std::io::Write as _;
 
-use pdata::{Descriptor, Instrument};
+use pdata::{Descriptor, Distribution, Instrument};
 
 use super::buckets;
 use super::samples::Samples;
-use super::value::{Distribution, Number};
+use super::value::{Number, Observed};
 
 /// A label, with a comma between it and the one before.
 pub(super) fn label(out: &mut Vec<u8>, name: &str, value: &str) {
@@ -36,16 +36,25 @@ pub(super) fn numbers(name: &str, descriptor: &Descriptor, samples: &Samples<Num
     out
 }
 
-/// A family of histograms, each with the edges that it has used.
-pub(super) fn histograms(name: &str, descriptor: &Descriptor, samples: &Samples<Distribution>) -> Vec<u8> {
-    let mut out = head(name, "histogram", descriptor);
-    for (labels, Distribution { buckets, sum }) in samples.iter() {
-        for (edge, below) in buckets::classic(buckets) {
-            sample(&mut out, (name, "_bucket"), labels, Some(edge), &Number::Whole(below));
+/// A family of histograms, each with the edges that it has used, or of summaries.
+pub(super) fn histograms(name: &str, descriptor: &Descriptor, samples: &Samples<Observed>) -> Vec<u8> {
+    let summaries = descriptor.instrument == Instrument::Summary;
+    let mut out = head(name, if summaries { "summary" } else { "histogram" }, descriptor);
+    for (labels, Observed { distribution, sum }) in samples.iter() {
+        let count = Number::Whole(distribution.count());
+        if let Distribution::Summary(summary) = &**distribution {
+            for (quantile, value) in &summary.quantiles {
+                sample(&mut out, (name, ""), labels, Some(("quantile", *quantile)), &Number::Double(*value));
+            }
+        } else {
+            for (edge, below) in buckets::of(distribution) {
+                sample(&mut out, (name, "_bucket"), labels, Some(("le", edge)), &Number::Whole(below));
+            }
+            sample(&mut out, (name, "_bucket"), labels, Some(("le", f64::INFINITY)), &count);
         }
-        let count = Number::Whole(buckets.count());
-        sample(&mut out, (name, "_bucket"), labels, Some(f64::INFINITY), &count);
-        sample(&mut out, (name, "_sum"), labels, None, &Number::Double(*sum));
+        if let Some(sum) = sum {
+            sample(&mut out, (name, "_sum"), labels, None, &Number::Double(*sum));
+        }
         sample(&mut out, (name, "_count"), labels, None, &count);
     }
     out
@@ -61,17 +70,17 @@ fn head(name: &str, kind: &str, descriptor: &Descriptor) -> Vec<u8> {
     out
 }
 
-/// One line; `edge` is that of a bucket.
-fn sample(out: &mut Vec<u8>, (name, suffix): (&str, &str), labels: &[u8], edge: Option<f64>, value: &Number) {
+/// One line; `place` is the edge of a bucket or a quantile, with its label.
+fn sample(out: &mut Vec<u8>, (name, suffix): (&str, &str), labels: &[u8], place: Option<(&str, f64)>, value: &Number) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(suffix.as_bytes());
-    if !labels.is_empty() || edge.is_some() {
+    if !labels.is_empty() || place.is_some() {
         out.push(b'{');
         out.extend_from_slice(labels);
-        if let Some(edge) = edge {
+        if let Some((label, number)) = place {
             let comma = if labels.is_empty() { "" } else { "," };
-            let _ = write!(out, "{comma}le=\"");
-            edge_text(out, edge);
+            let _ = write!(out, "{comma}{label}=\"");
+            edge_text(out, number);
             out.push(b'"');
         }
         out.push(b'}');
@@ -79,6 +88,9 @@ fn sample(out: &mut Vec<u8>, (name, suffix): (&str, &str), labels: &[u8], edge: 
     out.push(b' ');
     match value {
         Number::Whole(value) => {
+            let _ = write!(out, "{value}");
+        }
+        Number::Signed(value) => {
             let _ = write!(out, "{value}");
         }
         Number::Double(value) => double(out, *value),
@@ -96,7 +108,7 @@ fn double(out: &mut Vec<u8>, value: f64) {
 
 /// The shortest text that reads back as the same double; many zeros are worth an exponent.
 fn edge_text(out: &mut Vec<u8>, edge: f64) {
-    if edge == 0.0 || edge.is_infinite() || (1e-4..1e16).contains(&edge) {
+    if edge == 0.0 || !edge.is_finite() || (1e-4..1e16).contains(&edge.abs()) {
         double(out, edge);
     } else {
         let _ = write!(out, "{edge:e}");

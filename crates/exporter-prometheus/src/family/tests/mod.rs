@@ -5,8 +5,8 @@ mod histograms;
 mod messages;
 
 use pdata::{
-    Attribute, AttributeValue, Batch, Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource,
-    Scope, SeedLabel,
+    AttributeValue, Batch, Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope,
+    SeedLabel, StaticAttribute,
 };
 
 use super::*;
@@ -28,7 +28,7 @@ fn descriptor(name: &'static str, unit: &'static str, number: NumberKind) -> Des
         description,
         instrument: Instrument::Counter,
         number,
-        seeds: &[],
+        ..Default::default()
     }
 }
 
@@ -36,7 +36,7 @@ fn calls(number: NumberKind) -> Descriptor {
     Descriptor { seeds: &SYSCALL_COUNT, ..descriptor("ebpf.syscalls", "{call}", number) }
 }
 
-fn of_process(pid: u32, comm: &str, own: Vec<Attribute>, bits: u64) -> Point {
+fn of_process(pid: u32, comm: &str, own: Vec<StaticAttribute>, bits: u64) -> Point {
     let process = Process { pid, start_boottime: 0, comm: comm.into(), uid: 0, cgroup: None, is_agent: false };
     Point {
         attributes: Arc::new(Attributes::of_process(Arc::new(process), OwnAttributes::new(own))),
@@ -46,11 +46,11 @@ fn of_process(pid: u32, comm: &str, own: Vec<Attribute>, bits: u64) -> Point {
     }
 }
 
-fn syscall(name: &'static str) -> Attribute {
+fn syscall(name: &'static str) -> StaticAttribute {
     ("ebpf.syscall.name", AttributeValue::Static(name))
 }
 
-fn error(name: &'static str) -> Attribute {
+fn error(name: &'static str) -> StaticAttribute {
     ("error.type", AttributeValue::Static(name))
 }
 
@@ -59,7 +59,7 @@ fn put(latest: &mut Latest, scope: &'static str, descriptor: Descriptor, points:
 }
 
 fn merge(latest: &mut Latest, scope: &'static str, metrics: impl Into<Metrics>) {
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: scope, version: "0" });
+    let (resource, scope) = (Resource::default(), Scope::new(scope, "0"));
     latest.merge(&Batch::of(Arc::new(resource), Arc::new(scope), metrics));
 }
 
