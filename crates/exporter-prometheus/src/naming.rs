@@ -27,7 +27,10 @@ pub(crate) struct Names {
 impl Names {
     /// The guide's names of the metric, where they are the ones to print.
     pub(crate) fn seeds(&self, descriptor: &Descriptor) -> &'static [SeedName] {
-        let counted = descriptor.instrument != Instrument::ExponentialHistogram;
+        let counted = !matches!(
+            descriptor.instrument,
+            Instrument::ExponentialHistogram | Instrument::Histogram | Instrument::Summary
+        );
         if counted && self.naming == Naming::Seed { descriptor.seeds } else { &[] }
     }
 

@@ -5,7 +5,6 @@ pub mod action;
 pub mod attributes;
 pub mod cardinality;
 pub mod interval;
-mod key;
 mod memory;
 pub mod memory_limiter;
 pub mod process_filter;

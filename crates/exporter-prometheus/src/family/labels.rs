@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use pdata::{Attribute, AttributeValue, Attributes, SeedLabel, SeedName, Source};
+use pdata::{Attribute, Attributes, Scope, SeedLabel, SeedName, Source, Value};
 
 use super::options::Options;
 use super::{protobuf, text};
@@ -44,7 +44,13 @@ impl<'o> Labels<'o> {
         }
         if self.options.tells_sources() {
             let (job, instance) = job_and_instance(&source.resource.attributes);
-            let scope = [("otel_scope_name", source.scope.name), ("otel_scope_version", source.scope.version)];
+            let Scope { name, version, schema_url, attributes } = &**source.scope;
+            for (key, value) in attributes {
+                join(&mut labels, &self.name(&format!("otel_scope_{key}")), &value.to_string());
+            }
+            let scope =
+                [("otel_scope_name", name), ("otel_scope_version", version), ("otel_scope_schema_url", schema_url)];
+            let scope = scope.map(|(label, value)| (label, &**value));
             for (name, value) in scope.into_iter().chain([("job", &*job), ("instance", &*instance)]) {
                 if !value.is_empty() {
                     join(&mut labels, name, value);
@@ -59,7 +65,7 @@ impl<'o> Labels<'o> {
     }
 
     /// The guide's labels in its order; a label whose attribute is missing is left out.
-    pub(super) fn of_guide(&mut self, seed: &SeedName, attributes: &[Attribute]) -> &[u8] {
+    pub(super) fn of_guide(&mut self, seed: &SeedName, attributes: &[(&str, Value<'_>)]) -> &[u8] {
         self.bytes.clear();
         let value = |key| attributes.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
         if let Some(overflow) = value(Attributes::OVERFLOW) {
@@ -78,7 +84,7 @@ impl<'o> Labels<'o> {
     }
 
     /// A label for every attribute.
-    pub(super) fn of_all(&mut self, attributes: &[Attribute]) -> &[u8] {
+    pub(super) fn of_all(&mut self, attributes: &[(&str, Value<'_>)]) -> &[u8] {
         self.bytes.clear();
         for (key, _) in attributes {
             self.learn(key);
@@ -98,8 +104,8 @@ impl<'o> Labels<'o> {
     }
 
     /// The same where keys are known that are one label: their values are joined, in the order of the keys.
-    fn of_all_joined(&mut self, attributes: &[Attribute]) -> &[u8] {
-        let mut sorted: Vec<&Attribute> = attributes.iter().collect();
+    fn of_all_joined(&mut self, attributes: &[(&str, Value<'_>)]) -> &[u8] {
+        let mut sorted: Vec<_> = attributes.iter().collect();
         sorted.sort_by_key(|(key, _)| *key);
         let mut labels = Vec::new();
         for (key, value) in sorted {
@@ -118,7 +124,7 @@ impl<'o> Labels<'o> {
     pub(super) fn of_resource(&mut self, attributes: &[Attribute]) -> Option<&[u8]> {
         self.bytes.clear();
         let mut labels = Vec::new();
-        for (key, value) in attributes.iter().filter(|(key, _)| !IDENTITY.contains(key)) {
+        for (key, value) in attributes.iter().filter(|(key, _)| !IDENTITY.contains(&key.as_str())) {
             join(&mut labels, &self.name(key), &value.to_string());
         }
         if labels.is_empty() {
@@ -157,14 +163,14 @@ impl<'o> Labels<'o> {
         }
     }
 
-    fn push(&mut self, name: &str, value: &AttributeValue, spelled: Option<&SeedLabel>) {
+    fn push(&mut self, name: &str, value: &Value<'_>, spelled: Option<&SeedLabel>) {
         let value = show(&mut self.number, value);
         let value = spelled.map_or(value, |label| label.spell(value));
         write(self.format, &mut self.bytes, name, value);
     }
 }
 
-fn show<'v>(number: &'v mut String, value: &'v AttributeValue) -> &'v str {
+fn show<'v>(number: &'v mut String, value: &'v Value<'_>) -> &'v str {
     if let Some(text) = value.as_str() {
         return text;
     }
@@ -194,7 +200,7 @@ fn join(labels: &mut Vec<(String, String)>, name: &str, value: &str) {
 /// Who a resource is, in Prometheus' words; empty where it does not say.
 fn job_and_instance(attributes: &[Attribute]) -> (String, String) {
     let [name, namespace, instance] = IDENTITY.map(|key| {
-        let value = attributes.iter().find(|(known, _)| *known == key);
+        let value = attributes.iter().find(|(known, _)| known.as_str() == key);
         value.map_or_else(String::new, |(_, value)| value.to_string())
     });
     (if namespace.is_empty() || name.is_empty() { name } else { format!("{namespace}/{name}") }, instance)

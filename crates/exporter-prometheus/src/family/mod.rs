@@ -17,7 +17,7 @@ pub(crate) use options::Options;
 use plan::{Family, Kind};
 pub(crate) use plan::{Plan, Refused};
 use samples::{Additive, Samples, Span};
-use value::{Distribution, Number};
+use value::{Number, Observed};
 
 /// Family number `index` of `plan`; empty where no point belongs to it any more.
 pub(crate) fn render(latest: &Latest, options: &Options, plan: &Plan, index: usize) -> Vec<u8> {
@@ -32,11 +32,14 @@ pub(crate) fn render(latest: &Latest, options: &Options, plan: &Plan, index: usi
             });
             write_numbers(options, plan, family, &numbers.samples)
         }
-        Kind::Histogram => {
-            let mut histograms = Collected::new(options, plan, index, &["le"]);
+        Kind::Histogram | Kind::Summary => {
+            let reserved: &[&str] = if family.kind == Kind::Summary { &["quantile"] } else { &["le"] };
+            let mut histograms = Collected::new(options, plan, index, reserved);
             latest.for_each_histogram(|source, points| {
-                let points = points.iter().map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
-                histograms.collect(source, points, Distribution::of);
+                // A stream that says that it has no value is none on the page.
+                let points = points.iter().filter(|point| !point.histogram.is_missing());
+                let points = points.map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
+                histograms.collect(source, points, Observed::of);
             });
             let samples = &histograms.samples;
             match plan.format.syntax {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pdata::{Descriptor, Instrument, Latest, SeedName, Source};
+use pdata::{Descriptor, Instrument, Latest, NumberKind, SeedName, Source};
 
 use super::options::Options;
 use crate::format::{Format, Syntax};
@@ -15,6 +15,7 @@ pub(super) enum Kind {
     Counter,
     Gauge,
     Histogram,
+    Summary,
     /// What is known of resources.
     Info,
 }
@@ -99,13 +100,15 @@ impl Draft<'_> {
     fn add(&mut self, source: Source<'_>) {
         let descriptor = source.descriptor;
         let address = Arc::as_ptr(descriptor).addr();
-        if self.plan.places.contains_key(&address) {
+        // Points without a value are nothing to show.
+        if descriptor.number == NumberKind::Missing || self.plan.places.contains_key(&address) {
             return;
         }
         let kind = match descriptor.instrument {
             Instrument::Counter => Kind::Counter,
             Instrument::UpDownCounter | Instrument::Gauge => Kind::Gauge,
-            Instrument::ExponentialHistogram => Kind::Histogram,
+            Instrument::ExponentialHistogram | Instrument::Histogram => Kind::Histogram,
+            Instrument::Summary => Kind::Summary,
         };
         let seeds = self.options.names.seeds(descriptor).iter().map(|seed| (seed.name.to_owned(), Some(seed)));
         let own = self.options.names.own_family(descriptor, self.plan.format.utf8).map(|name| (name, None));
@@ -159,6 +162,8 @@ fn sample_names(Family { name, kind, .. }: &Family, syntax: Syntax) -> Vec<Strin
         },
         (Kind::Info, Syntax::OpenMetrics) => with(name.strip_suffix("_info").unwrap_or(name), &["", "_info"]),
         (Kind::Histogram, Syntax::OpenMetrics) => with(name, &["", "_bucket", "_sum", "_count", "_created"]),
+        (Kind::Summary, Syntax::OpenMetrics) => with(name, &["", "_sum", "_count", "_created"]),
+        (Kind::Summary, Syntax::Text) => with(name, &["", "_sum", "_count"]),
         (Kind::Histogram, Syntax::Text) => with(name, &["", "_bucket", "_sum", "_count"]),
         _ => with(name, &[""]),
     }

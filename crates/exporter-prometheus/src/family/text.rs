@@ -2,11 +2,13 @@
 
 use std::io::Write as _;
 
+use pdata::Distribution;
+
 use super::buckets;
 use super::options::Options;
 use super::plan::{Family, Kind};
 use super::samples::{Samples, Span};
-use super::value::{Distribution, Number};
+use super::value::{Number, Observed};
 use crate::format::{Format, Syntax};
 use crate::translate::{is_plain_label, is_plain_metric};
 
@@ -75,16 +77,29 @@ impl<'f> Writer<'f> {
         self.out
     }
 
-    /// The samples of a family of histograms, each with the edges that it has used.
-    pub(super) fn histograms(mut self, samples: &Samples<Distribution>) -> Vec<u8> {
-        for (labels, span, Distribution { buckets, sum }) in samples.iter() {
-            for (edge, below) in buckets::classic(buckets) {
-                self.sample("_bucket", labels, Some(edge), &Number::Whole(below), span);
+    /// The samples of a family of histograms, each with the edges that it has used, or of summaries.
+    pub(super) fn histograms(mut self, samples: &Samples<Observed>) -> Vec<u8> {
+        for (labels, span, Observed { distribution, sum }) in samples.iter() {
+            let count = Number::Whole(distribution.count());
+            let mut sum = *sum;
+            if let Distribution::Summary(summary) = &**distribution {
+                for (quantile, value) in &summary.quantiles {
+                    self.sample("", labels, Some(("quantile", *quantile)), &Number::Double(*value), span);
+                }
+            } else {
+                for (edge, below) in buckets::of(distribution) {
+                    // OpenMetrics has none where there may be observations below zero.
+                    sum = sum.filter(|_| !self.open_metrics || edge >= 0.0);
+                    self.sample("_bucket", labels, Some(("le", edge)), &Number::Whole(below), span);
+                }
+                self.sample("_bucket", labels, Some(("le", f64::INFINITY)), &count, span);
             }
-            let count = Number::Whole(buckets.count());
-            self.sample("_bucket", labels, Some(f64::INFINITY), &count, span);
-            self.sample("_sum", labels, None, &Number::Double(*sum), span);
-            self.sample("_count", labels, None, &count, span);
+            if let Some(sum) = sum {
+                self.sample("_sum", labels, None, &Number::Double(sum), span);
+            }
+            if sum.is_some() || !self.open_metrics {
+                self.sample("_count", labels, None, &count, span);
+            }
             self.created(labels, span);
         }
         self.out
@@ -99,6 +114,7 @@ impl<'f> Writer<'f> {
             Kind::Info if !self.suffix.is_empty() => "info",
             Kind::Info | Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
         };
         if !help.is_empty() {
             let mut help = help.replace('\\', "\\\\").replace('\n', "\\n");
@@ -132,11 +148,14 @@ impl<'f> Writer<'f> {
         }
     }
 
-    /// One line; `edge` is that of a bucket.
-    fn sample(&mut self, suffix: &str, labels: &[u8], edge: Option<f64>, value: &Number, span: Span) {
-        self.line(suffix, labels, edge);
+    /// One line; `place` is the edge of a bucket or a quantile, with its label.
+    fn sample(&mut self, suffix: &str, labels: &[u8], place: Option<(&str, f64)>, value: &Number, span: Span) {
+        self.line(suffix, labels, place);
         match value {
             Number::Whole(value) => {
+                let _ = write!(self.out, "{value}");
+            }
+            Number::Signed(value) => {
                 let _ = write!(self.out, "{value}");
             }
             Number::Double(value) => double(&mut self.out, *value),
@@ -145,14 +164,14 @@ impl<'f> Writer<'f> {
     }
 
     /// A line up to its value.
-    fn line(&mut self, suffix: &str, labels: &[u8], edge: Option<f64>) {
+    fn line(&mut self, suffix: &str, labels: &[u8], place: Option<(&str, f64)>) {
         let out = &mut self.out;
         let plain = is_plain_metric(self.base);
         if plain {
             out.extend_from_slice(self.base.as_bytes());
             out.extend_from_slice(suffix.as_bytes());
         }
-        if !plain || !labels.is_empty() || edge.is_some() {
+        if !plain || !labels.is_empty() || place.is_some() {
             out.push(b'{');
             let mut comma = "";
             if !plain {
@@ -164,12 +183,12 @@ impl<'f> Writer<'f> {
                 out.extend_from_slice(labels);
                 comma = ",";
             }
-            if let Some(edge) = edge {
-                let _ = write!(out, "{comma}le=\"");
+            if let Some((label, number)) = place {
+                let _ = write!(out, "{comma}{label}=\"");
                 if self.open_metrics {
-                    canonical(out, edge)
+                    canonical(out, number);
                 } else {
-                    edge_text(out, edge)
+                    edge_text(out, number);
                 }
                 out.push(b'"');
             }
@@ -205,7 +224,7 @@ fn double(out: &mut Vec<u8>, value: f64) {
 
 /// The shortest text that reads back as the same double; many zeros are worth an exponent.
 fn edge_text(out: &mut Vec<u8>, edge: f64) {
-    if edge == 0.0 || edge.is_infinite() || (1e-4..1e16).contains(&edge) {
+    if edge == 0.0 || !edge.is_finite() || (1e-4..1e16).contains(&edge.abs()) {
         double(out, edge);
     } else {
         let _ = write!(out, "{edge:e}");
@@ -214,10 +233,10 @@ fn edge_text(out: &mut Vec<u8>, edge: f64) {
 
 /// OpenMetrics' one way of writing an edge, which is Go's: from a million on with an exponent, always with a point.
 fn canonical(out: &mut Vec<u8>, edge: f64) {
-    if edge.is_infinite() {
+    if !edge.is_finite() {
         return double(out, edge);
     }
-    if edge == 0.0 || (1e-4..1e6).contains(&edge) {
+    if edge == 0.0 || (1e-4..1e6).contains(&edge.abs()) {
         let _ = write!(out, "{edge:?}");
         return;
     }
@@ -243,6 +262,7 @@ mod tests {
             (1e6, "1e+06"),
             (1_234_567.0, "1.234567e+06"),
             (1e100, "1e+100"),
+            (-2.5e7, "-2.5e+07"),
             (f64::INFINITY, "+Inf"),
         ];
         for (edge, expected) in cases {

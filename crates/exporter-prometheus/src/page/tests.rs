@@ -13,11 +13,11 @@ fn batch(id: i64, time: UnixNanos) -> Batch {
         description: "".into(),
         instrument: Instrument::Gauge,
         number: NumberKind::Unsigned,
-        seeds: &[],
+        ..Default::default()
     };
     let attributes = Arc::new(Attributes::new(vec![("id", AttributeValue::Int(id))]));
     let points = vec![Point { attributes, start: time, time, bits: 1 }];
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "", version: "" });
+    let (resource, scope) = (Resource::default(), Scope::new("", ""));
     Batch::of(Arc::new(resource), Arc::new(scope), vec![Metric { descriptor: Arc::new(descriptor), points }])
 }
 

@@ -37,11 +37,11 @@ fn batch() -> Arc<Batch> {
         description: "Things.".into(),
         instrument: Instrument::Counter,
         number: NumberKind::Unsigned,
-        seeds: &[],
+        ..Default::default()
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos().try_into().unwrap();
     let points = vec![Point { attributes: Arc::new(Attributes::new(vec![])), start: 1, time: now, bits: 42 }];
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "", version: "" });
+    let (resource, scope) = (Resource::default(), Scope::new("", ""));
     let metrics = vec![Metric { descriptor: Arc::new(descriptor), points }];
     Arc::new(Batch::of(Arc::new(resource), Arc::new(scope), metrics))
 }

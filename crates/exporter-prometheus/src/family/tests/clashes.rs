@@ -11,7 +11,7 @@ fn named(name: &'static str, instrument: Instrument) -> Descriptor {
     Descriptor { instrument, description: "".into(), ..descriptor(name, "", NumberKind::Unsigned) }
 }
 
-fn of(own: Vec<Attribute>, bits: u64, time: u64) -> Point {
+fn of(own: Vec<StaticAttribute>, bits: u64, time: u64) -> Point {
     Point { attributes: Arc::new(Attributes::new(own)), start: 1, time, bits }
 }
 
@@ -92,8 +92,8 @@ fn of_two_sources_with_one_series_the_later_point_is_on_the_page() {
     for (times, expected) in [([5, 7], "m 20"), ([7, 5], "m 10"), ([5, 5], "m 20")] {
         let mut latest = Latest::default();
         for (host, (time, bits)) in ["a", "b"].into_iter().zip(times.into_iter().zip([10, 20])) {
-            let resource = Resource { attributes: vec![("service.version", AttributeValue::Static(host))] };
-            let scope = Arc::new(Scope { name: "", version: "" });
+            let resource = Resource::new(vec![("service.version", AttributeValue::Static(host))]);
+            let scope = Arc::new(Scope::new("", ""));
             let metric =
                 Metric { descriptor: Arc::new(named("m", Instrument::Gauge)), points: vec![of(vec![], bits, time)] };
             latest.merge(&Batch::of(Arc::new(resource), scope, vec![metric]));

@@ -18,7 +18,7 @@ pub(super) fn put_histograms(latest: &mut Latest, descriptor: Descriptor, points
 }
 
 pub(super) fn point(attributes: &Arc<Attributes>, time: u64, histogram: ExponentialHistogram) -> HistogramPoint {
-    HistogramPoint { attributes: attributes.clone(), start: 1, time, histogram: Arc::new(histogram) }
+    HistogramPoint { attributes: attributes.clone(), start: 1, time, histogram: Arc::new(histogram.into()) }
 }
 
 pub(super) fn of_syscall(name: &'static str) -> Arc<Attributes> {
@@ -36,8 +36,14 @@ fn lines(latest: &Latest, naming: Naming) -> Vec<String> {
 #[test]
 fn a_histogram_is_its_used_edges_infinity_sum_and_count() {
     let mut latest = Latest::default();
-    let histogram =
-        ExponentialHistogram { scale: 0, zero_count: 1, offset: -22, counts: [0, 2, 0, 3, 0].into(), sum: 4_000 };
+    let histogram = ExponentialHistogram {
+        scale: 0,
+        zero_count: 1,
+        offset: -22,
+        counts: [0, 2, 0, 3, 0].into(),
+        sum: 4_000,
+        extras: None,
+    };
     put_histograms(&mut latest, latency("Help."), vec![point(&of_syscall("read"), 1, histogram)]);
     assert_eq!(
         lines(&latest, Naming::Seed),

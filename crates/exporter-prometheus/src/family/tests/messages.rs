@@ -140,6 +140,7 @@ fn a_histogram_has_its_buckets_in_both_shapes() {
         offset: -4,
         counts: [0, 2, 0, 0, 0, 9, 1].into(),
         sum: 1_250_000_000,
+        extras: None,
     };
     let streams =
         vec![point(&of_syscall("read"), 1, histogram), point(&of_syscall("write"), 1, ExponentialHistogram::default())];
@@ -170,7 +171,8 @@ fn every_page_of_text_has_the_same_content_as_messages() {
         let counts: Box<[u64]> = (0..next() % 40).map(|_| if next() % 3 == 0 { next() % 1000 } else { 0 }).collect();
         let offset = i32::try_from(next() % 100).unwrap() - 50;
         let scale = i32::try_from(next() % 12).unwrap() - 3;
-        let histogram = ExponentialHistogram { scale, zero_count: next() % 3, offset, counts, sum: next() };
+        let histogram =
+            ExponentialHistogram { scale, zero_count: next() % 3, offset, counts, sum: next(), extras: None };
         let mut latest = Latest::default();
         put_histograms(&mut latest, latency(""), vec![point(&of_syscall("read"), 1, histogram.clone())]);
         let name = "ebpf_syscall_duration_seconds";

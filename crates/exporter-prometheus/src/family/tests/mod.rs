@@ -7,8 +7,8 @@ mod messages;
 mod open_metrics;
 
 use pdata::{
-    Attribute, AttributeValue, Batch, Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource,
-    Scope, SeedLabel, SeedName,
+    AttributeValue, Batch, Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope,
+    SeedLabel, SeedName, StaticAttribute,
 };
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn descriptor(name: &'static str, unit: &'static str, number: NumberKind) -> Des
         description,
         instrument: Instrument::Counter,
         number,
-        seeds: &[],
+        ..Default::default()
     }
 }
 
@@ -42,7 +42,7 @@ fn calls(number: NumberKind) -> Descriptor {
     Descriptor { seeds: &SYSCALL_COUNT, ..descriptor("ebpf.syscalls", "{call}", number) }
 }
 
-fn of_process(pid: u32, comm: &str, own: Vec<Attribute>, bits: u64) -> Point {
+fn of_process(pid: u32, comm: &str, own: Vec<StaticAttribute>, bits: u64) -> Point {
     let process = Process { pid, start_boottime: 0, comm: comm.into(), uid: 0, cgroup: None, is_agent: false };
     Point {
         attributes: Arc::new(Attributes::of_process(Arc::new(process), OwnAttributes::new(own))),
@@ -52,11 +52,11 @@ fn of_process(pid: u32, comm: &str, own: Vec<Attribute>, bits: u64) -> Point {
     }
 }
 
-fn syscall(name: &'static str) -> Attribute {
+fn syscall(name: &'static str) -> StaticAttribute {
     ("ebpf.syscall.name", AttributeValue::Static(name))
 }
 
-fn error(name: &'static str) -> Attribute {
+fn error(name: &'static str) -> StaticAttribute {
     ("error.type", AttributeValue::Static(name))
 }
 
@@ -65,7 +65,7 @@ fn put(latest: &mut Latest, scope: &'static str, descriptor: Descriptor, points:
 }
 
 fn merge(latest: &mut Latest, scope: &'static str, metrics: impl Into<Metrics>) {
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: scope, version: "" });
+    let (resource, scope) = (Resource::default(), Scope::new(scope, ""));
     latest.merge(&Batch::of(Arc::new(resource), Arc::new(scope), metrics));
 }
 

@@ -40,8 +40,8 @@ fn latest() -> Latest {
         ("service.name", text("app")),
         ("service.namespace", text("shop")),
     ];
-    let scope = Scope { name: "lib", version: "1.0" };
-    latest.merge(&Batch::of(Arc::new(Resource { attributes }), Arc::new(scope), metrics));
+    let scope = Scope::new("lib", "1.0");
+    latest.merge(&Batch::of(Arc::new(Resource::new(attributes)), Arc::new(scope), metrics));
     latest
 }
 
