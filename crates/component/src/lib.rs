@@ -11,6 +11,7 @@ pub mod config;
 mod exporter;
 mod extension;
 mod factory;
+mod files;
 mod id;
 mod observe;
 mod predicate;
@@ -24,6 +25,7 @@ pub use factory::{
     BuildContext, BuildError, Builder, BuiltExporter, Components, Connector, ConnectorFactory, ExporterFactory,
     ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory, Stability,
 };
+pub use files::Files;
 pub use id::{ComponentId, InvalidId};
 pub use observe::{Counts, ExporterCounts, Kind, Link, Node, Observe, Reloads, Snapshot};
 pub use predicate::{InvalidPredicate, Predicate};

@@ -42,7 +42,7 @@ impl fmt::Display for Kind {
 }
 
 /// Looks at the running service.
-pub trait Observe: Send + Sync {
+pub trait Observe: Send + Sync + fmt::Debug {
     /// All of it, now.
     fn snapshot(&self) -> Snapshot;
 

@@ -6,7 +6,6 @@ pub mod attributes;
 pub mod cardinality;
 pub mod forward;
 pub mod interval;
-mod key;
 mod memory;
 pub mod memory_limiter;
 pub mod process_filter;

@@ -94,7 +94,7 @@ impl EbpfReceiver {
         let mut maintenance = tokio::time::interval(MAINTENANCE);
         maintenance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let resource = resource::of_this_host();
-        let scope = Arc::new(Scope { name: self.collector.factory.component_type, version: env!("CARGO_PKG_VERSION") });
+        let scope = Arc::new(Scope::new(self.collector.factory.component_type, env!("CARGO_PKG_VERSION")));
         let mut next = Instant::now();
         let mut pause = self.interval.min(SECOND_READ);
         loop {

@@ -32,7 +32,7 @@ processors:
   interval: {{interval: 400ms}}
 exporters:
   prometheus: {{endpoint: "localhost:0"}}
-  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}, compression: {compression}}}
+  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}, compression: {compression}, retry_on_failure: {{initial_interval: 100ms}}}}
 service:
   extensions: [ebpf]
   pipelines:
@@ -83,7 +83,7 @@ fn a_hundred_reloads_under_load_lose_no_call_and_leave_the_programs_alone() {
         made.insert(load.pid().to_string(), CALLS as f64);
         // The filter and receivers change now and then, the rest at every time.
         reload(&agent, &configuration(&pins, &sink, round * 7 % 32));
-        eventually("the reload", 10, || (times(&agent, "configuration reloaded") >= round).then_some(()));
+        eventually("the reload", 30, || (times(&agent, "configuration reloaded") >= round).then_some(()));
         load.finish();
     }
     assert_eq!(agent.address(0), page, "the page stays where it is");
@@ -92,6 +92,8 @@ fn a_hundred_reloads_under_load_lose_no_call_and_leave_the_programs_alone() {
         times(&agent, "service started") * 2,
         "opened once, at both addresses"
     );
+    // On a machine that is short of time the far side may be late; at the end it would be too late.
+    eventually("all calls", 30, || (calls(&sink, name) == made).then_some(()));
     let (status, log) = agent.stop();
     assert!(status.success(), "{log}");
     assert_eq!(calls(&sink, name), made, "{log}");
@@ -117,7 +119,7 @@ fn what_is_not_good_changes_nothing_and_is_said() {
     {
         assert_ne!(bad, good, "{why}");
         reload(&agent, &bad);
-        eventually("an answer", 10, || (times(&agent, "configuration not reloaded") > count).then_some(()));
+        eventually("an answer", 30, || (times(&agent, "configuration not reloaded") > count).then_some(()));
         assert!(agent.log().contains(why), "{why}: {}", agent.log());
     }
     let load = Workload::start(name, "getppid", &[CALLS]);
@@ -156,7 +158,7 @@ fn a_filter_that_changes_reaches_the_kernel_and_resets_nothing() {
         assert_eq!(load.line(), "next");
         if let Some(keys) = keys {
             reload(&agent, &filtered(&keys));
-            eventually("the reload", 10, || (times(&agent, "configuration reloaded") == round).then_some(()));
+            eventually("the reload", 30, || (times(&agent, "configuration reloaded") == round).then_some(()));
         }
         judged();
         load.tell("go");

@@ -19,7 +19,7 @@ fn faults(entries: Vec<(&str, Value)>) -> Vec<String> {
 
 /// The set `a=1 b=two` after an action.
 fn after(entries: Vec<(&str, Value)>) -> String {
-    let mut attributes = vec![("a", AttributeValue::Int(1)), ("b", AttributeValue::Static("two"))];
+    let mut attributes = pdata::owning(vec![("a", AttributeValue::Int(1)), ("b", AttributeValue::Static("two"))]);
     action(entries).apply(&mut attributes);
     attributes.iter().map(|(key, value)| format!("{key}={value} ")).collect::<String>().trim_end().to_owned()
 }

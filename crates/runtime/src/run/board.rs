@@ -70,6 +70,12 @@ impl Default for Board {
     }
 }
 
+impl std::fmt::Debug for Board {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Board").field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
 impl Board {
     pub(super) fn show(&self, layout: Layout) {
         *self.layout() = layout;

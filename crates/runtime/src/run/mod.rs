@@ -15,6 +15,7 @@ mod layout;
 mod live;
 mod own_metrics;
 mod pipeline;
+mod process;
 mod receiver;
 mod reload;
 mod stop;

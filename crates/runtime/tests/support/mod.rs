@@ -113,7 +113,7 @@ pub(crate) fn batch(source: &str, streams: u64, value: u64) -> Batch {
         description: "".into(),
         instrument: Instrument::Counter,
         number: NumberKind::Unsigned,
-        seeds: &[],
+        ..Default::default()
     });
     let point = |stream: u64| Point {
         attributes: Arc::new(Attributes::new(vec![
@@ -125,7 +125,7 @@ pub(crate) fn batch(source: &str, streams: u64, value: u64) -> Batch {
         bits: value,
     };
     let metrics = vec![Metric { descriptor, points: (0..streams).map(point).collect() }];
-    Batch::of(Arc::new(Resource { attributes: vec![] }), Arc::new(Scope { name: "test", version: "0" }), metrics)
+    Batch::of(Arc::new(Resource::default()), Arc::new(Scope::new("test", "0")), metrics)
 }
 
 pub(crate) fn process(comm: &str) -> Process {
