@@ -6,6 +6,7 @@ mod components;
 mod guide;
 mod inventory;
 mod logs;
+mod reload;
 mod schema;
 mod start;
 mod unpin;

@@ -5,12 +5,13 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use runtime::{Config, Environment as _, Failure, Loading, ProcessEnvironment, Service, Source};
+use component::config::Fault;
+use runtime::{Config, Environment as _, Failure, Loading, ProcessEnvironment, Reloading, Service, Source};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli;
 use crate::components::COMPONENTS;
-use crate::{guide, logs};
+use crate::{guide, logs, reload};
 
 /// Taken when no `--config` is given and it exists.
 const SYSTEM_CONFIG: &str = "/etc/tfo-agent/config.yaml";
@@ -35,7 +36,7 @@ pub(crate) fn start(options: &cli::Start) -> ExitCode {
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
-    match run(config) {
+    match run(config, options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reasons) => {
             for reason in reasons {
@@ -77,16 +78,21 @@ pub(crate) fn print_config(options: &cli::PrintConfig) -> ExitCode {
 }
 
 fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
-    let loading = Loading { environment: &ProcessEnvironment, translate: guide::translate };
-    Config::load_with(&all_of(sources), &COMPONENTS, loading).map_err(|faults| {
+    read(sources).map_err(|faults| {
         print_lines(&faults);
         ExitCode::from(BAD_CONFIGURATION)
     })
 }
 
+fn read(sources: &cli::Sources) -> Result<Config, Vec<Fault>> {
+    let loading = Loading { environment: &ProcessEnvironment, translate: guide::translate };
+    Config::load_with(&all_of(sources), &COMPONENTS, loading)
+}
+
 /// The sources in their order: what `--set` says lies over all files.
 fn all_of(sources: &cli::Sources) -> Vec<Source> {
-    let guided = || guide::VARIABLES.iter().any(|name| ProcessEnvironment.variable(name).is_some());
+    let guided =
+        || guide::VARIABLES.iter().any(|name| ProcessEnvironment.variable(name).is_some_and(|value| !value.is_empty()));
     let files = match &*sources.config {
         [] if PathBuf::from(SYSTEM_CONFIG).exists() => vec![Source::File(SYSTEM_CONFIG.into())],
         [] if guided() => vec![DEFAULT_GUIDE],
@@ -96,36 +102,35 @@ fn all_of(sources: &cli::Sources) -> Vec<Source> {
     files.into_iter().chain(sources.set.iter().cloned()).collect()
 }
 
-fn run(config: Config) -> Result<(), Vec<String>> {
+fn run(config: Config, options: &cli::Start) -> Result<(), Vec<String>> {
+    let watched = if options.watch_config { config.files().to_vec() } else { Vec::new() };
     let one = |failure: Failure| vec![failure.to_string()];
     let mut service: Service = config.build().map_err(|failures| texts(&failures))?;
     // One thread is enough: a tick is milliseconds every few seconds, and nothing here blocks.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.map_err(|error| vec![error.to_string()])?;
     // Before anything is attached or pinned: whoever ends the agent meanwhile ends it in order.
-    let signals = {
+    let (signals, requests) = {
         let _inside = tokio.enter();
-        Signals::listen().map_err(|error| vec![format!("signals: {error}")])?
+        let no_signals = |error| vec![format!("signals: {error}")];
+        let hang_up = signal(SignalKind::hangup()).map_err(no_signals)?;
+        (Signals::listen().map_err(no_signals)?, reload::requests(hang_up, watched))
     };
     // On this thread, before there is another one: what it gives up, all inherit.
     service.prepare().map_err(one)?;
-    tokio.block_on(service.run(signals.stop())).map(drop).map_err(one)
+    let reloading = Reloading { requests, load: || read(&options.sources) };
+    tokio.block_on(service.run_reloading(signals.stop(), reloading)).map(drop).map_err(one)
 }
 
-/// The signals that the agent knows.
+/// The signals that end the agent.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Returns at the first request to stop; a second one ends the process at once.
@@ -139,12 +144,9 @@ impl Signals {
     }
 
     async fn next(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => tracing::warn!("SIGHUP ignored: restart the agent to read its configuration anew"),
-            }
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -65,7 +65,7 @@ func factories() (otelcol.Factories, error) {
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
-	connectors, err := otelcol.MakeFactoryMap[connector.Factory](forwardconnector.NewFactory())
+	connectors, err := otelcol.MakeFactoryMap[connector.Factory](forwardconnector.NewFactory(), probeConnector)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/extension"
@@ -69,6 +70,12 @@ var probeProcessor = processor.NewFactory(probeType, probeDefaults,
 var probeExporter = exporter.NewFactory(probeType, probeDefaults,
 	exporter.WithMetrics(func(context.Context, exporter.Settings, component.Config) (exporter.Metrics, error) {
 		return probe{}, nil
+	}, component.StabilityLevelStable))
+
+// Only so that there is a type of which both an exporter and a connector may be.
+var probeConnector = connector.NewFactory(probeType, probeDefaults,
+	connector.WithMetricsToMetrics(func(_ context.Context, _ connector.Settings, _ component.Config, next consumer.Metrics) (connector.Metrics, error) {
+		return probe{Metrics: next}, nil
 	}, component.StabilityLevelStable))
 
 var probeExtension = extension.NewFactory(probeType, probeDefaults,

@@ -10,6 +10,7 @@ mod field;
 mod node;
 mod section;
 mod shape;
+mod tls_version;
 mod words;
 
 pub use fault::{Fault, Faults, Position};
@@ -17,4 +18,5 @@ pub use field::{ByteSize, Field};
 pub use node::{Entry, Node, Origin, Value};
 pub use section::{Configuration, Foreign, Key, Section};
 pub use shape::Shape;
+pub use tls_version::TlsVersion;
 pub use words::suggestion;

@@ -173,6 +173,13 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Notes that the value under `key` is accepted, but should be written another way or has no effect.
+    pub fn notice_at(&mut self, key: &str, text: impl Into<String>) {
+        if let Some(position) = self.position(key) {
+            self.faults.notice(&position, text);
+        }
+    }
+
     /// Notes a fault of element `index` of the list under `key`.
     pub fn fault_in(&mut self, key: &str, index: usize, text: impl Into<String>) {
         let element = self.entry(key).and_then(|entry| match &entry.node.value {

@@ -4,7 +4,6 @@ use component::config::{Faults, Field, Node, Section, Shape, Value, suggestion};
 use pdata::AttributeValue;
 
 use super::{Action, Source, Verb};
-use crate::key;
 
 const VERBS: [&str; 5] = ["insert", "update", "upsert", "delete", "rename"];
 
@@ -60,7 +59,7 @@ fn read(section: &mut Section<'_>) -> Option<Action> {
                 if new_key.is_empty() {
                     section.fault_at("new_key", "missing required field \"new_key\" of action \"rename\"");
                 }
-                Verb::Rename(key::of_configuration(&new_key))
+                Verb::Rename(new_key.into())
             }
         }
         unknown => {
@@ -68,14 +67,14 @@ fn read(section: &mut Section<'_>) -> Option<Action> {
             return None;
         }
     };
-    Some(Action { key: key::of_configuration(&key), verb })
+    Some(Action { key: key.into(), verb })
 }
 
 /// The one of `value` and `from_attribute` that is given.
 fn source(section: &mut Section<'_>, value: Option<AttributeValue>, from: &str) -> Option<Source> {
     match (value, from.is_empty()) {
         (Some(value), true) => Some(Source::Value(value)),
-        (None, false) => Some(Source::Attribute(key::of_configuration(from))),
+        (None, false) => Some(Source::Attribute(from.to_owned().into())),
         (Some(_), false) => {
             section.fault_at("from_attribute", "both fields \"value\" and \"from_attribute\" being set");
             None

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use component::config::{Entry, Faults, Section};
+use component::config::{Entry, Faults, Node, Section};
 use component::{Builder, ComponentId, Factory};
 
 use super::collector::{self, Answer};
@@ -17,6 +17,8 @@ pub(super) struct Group<T: 'static> {
     pub(super) builders: BTreeMap<ComponentId, Builder<T>>,
     /// Those that are accepted and left out: nothing is built of them.
     pub(super) left_out: BTreeSet<ComponentId>,
+    /// What each says, by which a change is known.
+    pub(super) nodes: BTreeMap<ComponentId, Node>,
     known: &'static [&'static Factory<T>],
 }
 
@@ -28,8 +30,14 @@ impl<T> Group<T> {
         entries: &Entries,
         faults: &mut Faults,
     ) -> Self {
-        let mut group =
-            Self { kind, declared: BTreeSet::new(), builders: BTreeMap::new(), left_out: BTreeSet::new(), known };
+        let mut group = Self {
+            kind,
+            declared: BTreeSet::new(),
+            builders: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            nodes: BTreeMap::new(),
+            known,
+        };
         for entry in &entries.0 {
             let Some(id) = component_id(&entry.key, &entry.position, faults) else { continue };
             if !group.declared.insert(id.clone()) {
@@ -37,10 +45,17 @@ impl<T> Group<T> {
             } else if let Some(factory) = group.find(&id, entry, faults) {
                 let foreign = collector::keys(kind, factory.component_type);
                 let builder = Section::read_beside(&foreign, Some(&entry.node), faults, factory.configure);
+                group.nodes.insert(id.clone(), entry.node.clone());
                 group.builders.insert(id, builder);
             }
         }
         group
+    }
+
+    /// Adds what each component says to `trees`.
+    pub(super) fn trees(&self, trees: &mut super::Trees) {
+        let nodes = self.nodes.iter();
+        trees.extend(nodes.map(|(id, node)| ((self.kind, id.clone()), node.value.clone())));
     }
 
     /// The builder of the type `component_type` with its defaults.

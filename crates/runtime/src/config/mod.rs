@@ -7,6 +7,7 @@
 //! what users bring along and is not here.
 
 mod collector;
+mod connectors;
 mod document;
 mod environment;
 mod expand;
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use component::config::{Configuration, Fault, Faults, Key, Node, Section, Value};
-use component::{Builder, BuiltExporter, ComponentId, Components, Extension, Processor, Receiver};
+use component::{Builder, BuiltExporter, ComponentId, Components, Connector, Extension, Processor, Receiver};
 
 pub use document::{Encoding, Logs};
 pub use environment::{Environment, ProcessEnvironment};
@@ -64,6 +65,9 @@ fn refuse_collectors(root: Node, _: &Components, _: &dyn Environment, faults: &m
     root
 }
 
+/// What every component says of itself, by which a change is known.
+pub(crate) type Trees = BTreeMap<(Kind, ComponentId), Value>;
+
 /// A checked configuration: every component's part has been read, nothing is built.
 pub struct Config {
     pub(crate) extensions: Vec<(ComponentId, Builder<Box<dyn Extension>>)>,
@@ -71,8 +75,10 @@ pub struct Config {
     pub(crate) processors: BTreeMap<ComponentId, Builder<Box<dyn Processor>>>,
     pub(crate) exporters: BTreeMap<ComponentId, Builder<BuiltExporter>>,
     pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) trees: Trees,
     notices: Vec<Fault>,
     logs: Logs,
+    own_metrics: bool,
     root: Node,
     files: Vec<PathBuf>,
 }
@@ -129,6 +135,11 @@ impl Config {
         &self.notices
     }
 
+    /// Whether the agent's own figures stand on its pages.
+    pub(crate) fn own_metrics(&self) -> bool {
+        self.own_metrics
+    }
+
     /// How the agent's own log looks.
     #[must_use]
     pub fn logs(&self) -> Logs {
@@ -164,6 +175,8 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
     let receivers = Group::read(Kind::Receiver, components.receivers, &document.receivers, faults);
     let processors = Group::read(Kind::Processor, components.processors, &document.processors, faults);
     let exporters = Group::read(Kind::Exporter, components.exporters, &document.exporters, faults);
+    let connectors: Group<Connector> =
+        Group::read(Kind::Connector, components.connectors, &document.connectors, faults);
     let extensions = Group::read(Kind::Extension, components.extensions, &document.extensions, faults);
 
     let mut ignored = Faults::default();
@@ -182,8 +195,17 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
             faults.add(&root.position, "empty configuration file: no receivers, exporters or other components");
         }
     }
-    let configured = Configured { receivers: &receivers, processors: &processors, exporters: &exporters };
+    let others = [(Kind::Exporter, &exporters.declared), (Kind::Receiver, &receivers.declared)];
+    connectors::check_ids(&document.connectors, others, faults);
+    let configured =
+        Configured { receivers: &receivers, processors: &processors, exporters: &exporters, connectors: &connectors };
     let pipelines = pipelines::read(&service.pipelines, &configured, faults);
+    connectors::check_use(&document.connectors, &pipelines, faults);
+    let mut trees = Trees::new();
+    receivers.trees(&mut trees);
+    processors.trees(&mut trees);
+    exporters.trees(&mut trees);
+    extensions.trees(&mut trees);
     let listed = pipelines::resolve("service::extensions", &service.extensions, &extensions, faults);
     let required = Required::new(&pipelines, components.receivers, place);
     Config {
@@ -192,8 +214,10 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
         processors: processors.builders,
         exporters: exporters.builders,
         pipelines,
+        trees,
         notices: Vec::new(),
         logs: service.logs,
+        own_metrics: service.own_metrics,
         root: Node::new(root.position.clone(), Value::Null),
         files: Vec::new(),
     }

@@ -23,6 +23,7 @@ impl Config {
                 "receivers" => page.group(entry, components.receivers),
                 "processors" => page.group(entry, components.processors),
                 "exporters" => page.group(entry, components.exporters),
+                "connectors" => page.group(entry, components.connectors),
                 "extensions" => page.group(entry, components.extensions),
                 "service" => {
                     let keys = below(&keys, "service");

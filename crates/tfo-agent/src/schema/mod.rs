@@ -30,6 +30,7 @@ fn schema() -> Value {
     properties["receivers"] = group(COMPONENTS.receivers, "where metrics come from, by id");
     properties["processors"] = group(COMPONENTS.processors, "what happens to them on their way, by id");
     properties["exporters"] = group(COMPONENTS.exporters, "where they leave, by id");
+    properties["connectors"] = group(COMPONENTS.connectors, "what joins pipelines, by id");
     properties["extensions"] = group(COMPONENTS.extensions, "what lives beside the pipelines, by id");
     properties["collectors"] = json!({
         "description": "the form of the operations guide",

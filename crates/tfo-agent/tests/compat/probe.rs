@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use component::config::{Faults, Field, Node, Section, Value as Yaml};
 use component::{
-    BuildContext, Builder, BuiltExporter, Components, ExporterFactory, Extension, ExtensionFactory, Factory, Processor,
-    ProcessorFactory, Receiver, ReceiverFactory, Stability,
+    BuildContext, Builder, BuiltExporter, Components, Connector, ConnectorFactory, ExporterFactory, Extension,
+    ExtensionFactory, Factory, Processor, ProcessorFactory, Receiver, ReceiverFactory, Stability,
 };
 use serde_json::{Map, Value, json};
 
@@ -23,12 +23,14 @@ pub(crate) static COMPONENTS: Components = Components {
     receivers: &[&RECEIVER],
     processors: &[&PROCESSOR],
     exporters: &[&EXPORTER, &exporter_otlp::FACTORY, &exporter_otlp::HTTP_FACTORY],
+    connectors: &[&processor::forward::FACTORY, &CONNECTOR],
     extensions: &[&EXTENSION],
 };
 
 static RECEIVER: ReceiverFactory = factory(|section| refusing::<Box<dyn Receiver>>("receivers", section));
 static PROCESSOR: ProcessorFactory = factory(|section| refusing::<Box<dyn Processor>>("processors", section));
 static EXPORTER: ExporterFactory = factory(|section| refusing::<BuiltExporter>("exporters", section));
+static CONNECTOR: ConnectorFactory = factory(|section| refusing::<Connector>("connectors", section));
 static EXTENSION: ExtensionFactory = factory(extension);
 
 /// What was seen since the last call.
