@@ -39,6 +39,7 @@ test: ## all tests of the workspace, those of the kernel as root
 test-e2e: build ## the agent against a real OpenTelemetry Collector and a real Prometheus
 	@scripts/setup.sh e2e
 	@tests/e2e/build-collector
+	@tests/compat/record --check
 	$(CARGO) build --locked -p tfo-agent --example known_histograms
 	@tests/e2e/histograms $(TARGET)/debug/examples/known_histograms
 	@$(SUDO) tests/e2e/run

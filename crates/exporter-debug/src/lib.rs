@@ -8,7 +8,7 @@ use component::config::{Configuration, Section};
 use component::{
     Accepted, BoxFuture, BuiltExporter, ComponentId, Delivery, ExportError, Exporter, ExporterFactory, Stability,
 };
-use pdata::{Attributes, Batch, Descriptor, ExponentialHistogram, HistogramPoint, NumberKind, Point};
+use pdata::{Attributes, Batch, Descriptor, Distribution, ExponentialHistogram, HistogramPoint, NumberKind, Point};
 
 /// The `debug` exporter type.
 pub static FACTORY: ExporterFactory = ExporterFactory {
@@ -102,7 +102,7 @@ impl Debug {
     fn write_histogram(&self, descriptor: &Descriptor, point: &HistogramPoint) {
         let (name, unit, start, time) = (&*descriptor.name, &*descriptor.unit, point.start, point.time);
         let HistogramPoint { attributes, histogram, .. } = point;
-        let sum = Value(descriptor.number, histogram.sum, histogram.sum_as_f64(descriptor.number));
+        let sum = Sum(descriptor.number, histogram);
         let (count, buckets, attributes) = (histogram.count(), Buckets(histogram), Set(attributes));
         tracing::info!(
             otelcol.component.id = %self.id, name, unit, count, %sum, %buckets, %attributes, start, time, "histogram"
@@ -124,27 +124,61 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             NumberKind::Unsigned => write!(f, "{}", self.1),
+            NumberKind::Signed => write!(f, "{}", self.1.cast_signed()),
             NumberKind::Double | NumberKind::Nanoseconds => write!(f, "{}", self.2),
+            NumberKind::Missing => f.write_str("none"),
         }
     }
 }
 
-/// Buckets that are not empty, each as `upper edge:count`, with zero before them.
-struct Buckets<'a>(&'a ExponentialHistogram);
+/// The sum of a distribution, where it is known.
+struct Sum<'a>(NumberKind, &'a Distribution);
+
+impl fmt::Display for Sum<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.1.exponential(), self.1.sum_as_f64(self.0)) {
+            (_, None) => f.write_str("none"),
+            (Some(histogram), Some(sum)) => Value(self.0, histogram.sum, sum).fmt(f),
+            (None, Some(sum)) => sum.fmt(f),
+        }
+    }
+}
+
+/// Buckets that are not empty, each as `upper edge:count` and those of one side after the other; quantiles with their values.
+struct Buckets<'a>(&'a Distribution);
 
 impl fmt::Display for Buckets<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (offset, counts) = self.0.used();
-        let edges = (i64::from(offset)..)
-            .map(|index| ExponentialHistogram::upper_edge(self.0.scale, i32::try_from(index).unwrap_or(i32::MAX)));
-        let zero = std::iter::once((0.0, &self.0.zero_count));
+        let pairs: Box<dyn Iterator<Item = (f64, String)>> = match self.0 {
+            Distribution::Exponential(histogram) => {
+                Box::new(exponential(histogram).map(|(edge, count)| (edge, count.to_string())))
+            }
+            Distribution::Explicit(histogram) => {
+                let edges = histogram.bounds.iter().copied().chain(std::iter::once(f64::INFINITY));
+                let filled = edges.zip(&histogram.counts).filter(|(_, count)| **count > 0);
+                Box::new(filled.map(|(edge, count)| (edge, count.to_string())))
+            }
+            Distribution::Summary(summary) => {
+                Box::new(summary.quantiles.iter().map(|(quantile, value)| (*quantile, format!("{value:?}"))))
+            }
+        };
         f.write_str("[")?;
-        let filled = zero.chain(edges.zip(counts)).filter(|(_, count)| **count > 0);
-        for (place, (edge, count)) in filled.enumerate() {
-            write!(f, "{}{edge:?}:{count}", if place == 0 { "" } else { " " })?;
+        for (place, (edge, text)) in pairs.enumerate() {
+            write!(f, "{}{edge:?}:{text}", if place == 0 { "" } else { " " })?;
         }
         f.write_str("]")
     }
+}
+
+/// Edges from the lowest to the highest, with zero between them.
+fn exponential(histogram: &ExponentialHistogram) -> impl Iterator<Item = (f64, u64)> {
+    let edge = |index: i64| ExponentialHistogram::upper_edge(histogram.scale, i32::try_from(index).unwrap_or(i32::MAX));
+    let (offset, counts) = histogram.used_negative();
+    let below: Vec<_> = (i64::from(offset) - 1..).map(|index| -edge(index)).zip(counts).collect();
+    let (offset, counts) = histogram.used();
+    let above = (i64::from(offset)..).map(edge).zip(counts);
+    let all = below.into_iter().rev().chain(std::iter::once((0.0, &histogram.zero_count))).chain(above);
+    all.map(|(edge, count)| (edge, *count)).filter(|(_, count)| *count > 0)
 }
 
 /// Attributes as `{key=value, ...}`.

@@ -28,7 +28,7 @@ fn metric(number: NumberKind, values: &[u64]) -> Metric {
         description: "".into(),
         instrument: Instrument::Counter,
         number,
-        seeds: &[],
+        ..Default::default()
     };
     let process =
         Arc::new(Process { pid: 7, start_boottime: 0, comm: "sh".into(), uid: 0, cgroup: None, is_agent: false });
@@ -44,7 +44,7 @@ fn lines(verbosity: Verbosity) -> Vec<String> {
 }
 
 fn lines_of(verbosity: Verbosity, metrics: Metrics) -> Vec<String> {
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
+    let (resource, scope) = (Resource::default(), Scope::new("test", "0"));
     let batch = Batch::of(Arc::new(resource), Arc::new(scope), metrics);
 
     let log = Log::default();
@@ -88,10 +88,10 @@ fn a_histogram_shows_the_buckets_that_are_not_empty() {
     let counts = [0, 4, 0, 1].into();
     let point = |histogram| {
         let (attributes, start, time) = (points[0].attributes.clone(), 1, 2);
-        HistogramPoint { attributes, start, time, histogram: Arc::new(histogram) }
+        HistogramPoint { attributes, start, time, histogram: Arc::new(Distribution::from(histogram)) }
     };
     let points = vec![
-        point(ExponentialHistogram { scale: 0, zero_count: 2, offset: -21, counts, sum: 1_500_000_000 }),
+        point(ExponentialHistogram { scale: 0, zero_count: 2, offset: -21, counts, sum: 1_500_000_000, extras: None }),
         point(ExponentialHistogram::default()),
     ];
     let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points }];

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// Reads `headers`. Faults name the header, never its value.
 pub(crate) fn read_headers(section: &mut Section<'_>) -> HeaderMap {
     let headers: BTreeMap<String, String> =
-        section.field("headers", "headers sent with every request", BTreeMap::new());
+        section.secret("headers", "headers sent with every request", BTreeMap::new());
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         match (HeaderName::try_from(&name), HeaderValue::try_from(value)) {

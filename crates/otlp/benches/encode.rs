@@ -51,7 +51,7 @@ fn batch() -> Batch {
             description: "Calls that a process made.".into(),
             instrument: Instrument::Counter,
             number: if index == 0 { NumberKind::Nanoseconds } else { NumberKind::Unsigned },
-            seeds: &[],
+            ..Default::default()
         };
         let points = (1 << 20..).zip(&sets).map(|(bits, attributes)| Point {
             attributes: attributes.clone(),
@@ -61,8 +61,8 @@ fn batch() -> Batch {
         });
         Metric { descriptor: Arc::new(descriptor), points: points.collect() }
     });
-    let resource = Resource { attributes: vec![("service.name", AttributeValue::Static("tfo-agent"))] };
-    Batch::of(Arc::new(resource), Arc::new(Scope { name: "ebpf_syscalls", version: "0" }), metrics.collect::<Vec<_>>())
+    let resource = Resource::new(vec![("service.name", AttributeValue::Static("tfo-agent"))]);
+    Batch::of(Arc::new(resource), Arc::new(Scope::new("ebpf_syscalls", "0")), metrics.collect::<Vec<_>>())
 }
 
 fn time<T>(run: impl FnOnce() -> T) -> Duration {

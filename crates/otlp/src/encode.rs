@@ -6,11 +6,12 @@
 use bytes::Bytes;
 use pdata::{
     Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, NumberKind, Point, ResourceMetrics,
-    ScopeMetrics,
+    ScopeMetrics, Temporality,
 };
 
-use crate::measure::{self, POINT_FIXED};
-use crate::wire::{put_attribute, put_bytes, put_fixed, put_retagged, put_varint, zigzag};
+use crate::distribution;
+use crate::measure::{self, MISSING_FIXED, POINT_FIXED};
+use crate::wire::{put_attribute, put_bytes, put_varint};
 
 /// `batch` as an `ExportMetricsServiceRequest`.
 ///
@@ -40,27 +41,38 @@ struct Writer {
 }
 
 impl Writer {
-    fn resource_metrics(&mut self, resource: &ResourceMetrics) {
+    fn resource_metrics(&mut self, ResourceMetrics { resource, scopes }: &ResourceMetrics) {
         self.open(0x0a);
         self.open(0x0a);
-        for attribute in &resource.resource.attributes {
-            put_attribute(&mut self.out, 0x0a, attribute);
+        for (key, value) in &resource.attributes {
+            put_attribute(&mut self.out, 0x0a, key, &value.borrow());
         }
-        for scope in &resource.scopes {
+        for scope in scopes {
             self.scope_metrics(scope);
         }
+        self.schema_url(&resource.schema_url);
     }
 
-    fn scope_metrics(&mut self, scope: &ScopeMetrics) {
+    fn scope_metrics(&mut self, ScopeMetrics { scope, metrics, histograms }: &ScopeMetrics) {
         self.open(0x12);
         self.open(0x0a);
-        put_bytes(&mut self.out, 0x0a, scope.scope.name.as_bytes());
-        put_bytes(&mut self.out, 0x12, scope.scope.version.as_bytes());
-        for metric in &scope.metrics {
+        put_bytes(&mut self.out, 0x0a, scope.name.as_bytes());
+        put_bytes(&mut self.out, 0x12, scope.version.as_bytes());
+        for (key, value) in &scope.attributes {
+            put_attribute(&mut self.out, 0x1a, key, &value.borrow());
+        }
+        for metric in metrics {
             self.metric(metric);
         }
-        for metric in &scope.histograms {
+        for metric in histograms {
             self.histogram_metric(metric);
+        }
+        self.schema_url(&scope.schema_url);
+    }
+
+    fn schema_url(&mut self, url: &str) {
+        if !url.is_empty() {
+            put_bytes(&mut self.out, 0x1a, url.as_bytes());
         }
     }
 
@@ -73,20 +85,34 @@ impl Writer {
             self.point(point, descriptor.number);
         }
         if is_sum {
-            self.out.extend(CUMULATIVE);
+            self.temporality(descriptor);
         }
         if descriptor.instrument == Instrument::Counter {
             self.out.extend(MONOTONIC);
         }
     }
 
-    fn histogram_metric(&mut self, metric: &HistogramMetric) {
-        self.open_metric(&metric.descriptor);
-        self.open(EXPONENTIAL_HISTOGRAM);
-        for point in &metric.points {
-            self.histogram_point(point, metric.descriptor.number);
+    fn histogram_metric(&mut self, HistogramMetric { descriptor, points }: &HistogramMetric) {
+        self.open_metric(descriptor);
+        self.open(match descriptor.instrument {
+            Instrument::Histogram => HISTOGRAM,
+            Instrument::Summary => SUMMARY,
+            _ => EXPONENTIAL_HISTOGRAM,
+        });
+        for point in points.iter().filter(|point| distribution::fits(point, descriptor.instrument)) {
+            self.histogram_point(point, descriptor.number);
         }
-        self.out.extend(CUMULATIVE);
+        if descriptor.instrument != Instrument::Summary {
+            self.temporality(descriptor);
+        }
+    }
+
+    fn temporality(&mut self, descriptor: &Descriptor) {
+        let temporality = match descriptor.temporality {
+            Temporality::Delta => 1,
+            Temporality::Cumulative => 2,
+        };
+        self.out.extend([0x10, temporality]);
     }
 
     fn open_metric(&mut self, descriptor: &Descriptor) {
@@ -105,40 +131,24 @@ impl Writer {
         fixed[10..18].copy_from_slice(&point.time.to_le_bytes());
         let (tag, bits) = match number {
             NumberKind::Unsigned => (AS_INT, point.bits.min(i64::MAX.cast_unsigned())),
+            NumberKind::Signed => (AS_INT, point.bits),
             NumberKind::Double | NumberKind::Nanoseconds => (AS_DOUBLE, point.as_f64(number).to_bits()),
+            // Flags, of which the first is that there is none.
+            NumberKind::Missing => (FLAGS, 1),
         };
         fixed[18] = tag;
         fixed[19..].copy_from_slice(&bits.to_le_bytes());
+        let fixed = if number == NumberKind::Missing { &fixed[..MISSING_FIXED] } else { &fixed[..] };
 
         self.out.push(0x0a);
-        put_varint(&mut self.out, (POINT_FIXED + attributes.len()) as u64);
-        self.out.extend_from_slice(&fixed);
+        put_varint(&mut self.out, (fixed.len() + attributes.len()) as u64);
+        self.out.extend_from_slice(fixed);
         self.out.extend_from_slice(attributes);
     }
 
     fn histogram_point(&mut self, point: &HistogramPoint, number: NumberKind) {
-        let histogram = &point.histogram;
         self.open(0x0a);
-        // A set is kept as the field that it is in a point of a number, where its field has another number.
-        put_retagged(&mut self.out, 0x0a, measure::attributes(&point.attributes));
-        put_fixed(&mut self.out, 0x11, point.start);
-        put_fixed(&mut self.out, 0x19, point.time);
-        put_fixed(&mut self.out, 0x21, histogram.count());
-        put_fixed(&mut self.out, 0x29, histogram.sum_as_f64(number).to_bits());
-        self.out.push(0x30);
-        put_varint(&mut self.out, zigzag(histogram.scale));
-        put_fixed(&mut self.out, 0x39, histogram.zero_count);
-        let (offset, counts) = histogram.used();
-        if counts.is_empty() {
-            return;
-        }
-        self.open(0x42);
-        self.out.push(0x08);
-        put_varint(&mut self.out, zigzag(offset));
-        self.open(0x12);
-        for count in counts {
-            put_varint(&mut self.out, *count);
-        }
+        distribution::put(&mut self.out, point, number);
     }
 
     /// Begins the next message, as the field that `tag` names.
@@ -150,8 +160,10 @@ impl Writer {
 
 const GAUGE: u8 = 0x2a;
 const SUM: u8 = 0x3a;
+const HISTOGRAM: u8 = 0x4a;
 const EXPONENTIAL_HISTOGRAM: u8 = 0x52;
+const SUMMARY: u8 = 0x5a;
 const AS_DOUBLE: u8 = 0x21;
 const AS_INT: u8 = 0x31;
-const CUMULATIVE: [u8; 2] = [0x10, 2];
+const FLAGS: u8 = 0x40;
 const MONOTONIC: [u8; 2] = [0x18, 1];

@@ -5,9 +5,11 @@ use std::fmt::{Result, Write};
 
 use bytes::Bytes;
 use pdata::{
-    Attribute, AttributeValue, Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, NumberKind,
-    Point, ResourceMetrics, ScopeMetrics,
+    Attribute, AttributeValue, Batch, Descriptor, Distribution, HistogramMetric, HistogramPoint, Instrument, Metric,
+    NumberKind, Point, ResourceMetrics, ScopeMetrics, Temporality, Value, base64,
 };
+
+use crate::distribution::fits;
 
 /// `batch` as an `ExportMetricsServiceRequest` in JSON.
 #[must_use]
@@ -43,42 +45,75 @@ fn request(out: &mut impl Write, batch: &Batch) -> Result {
 
 fn resource_metrics(out: &mut impl Write, ResourceMetrics { resource, scopes }: &ResourceMetrics) -> Result {
     out.write_str("{\"resource\":{\"attributes\":")?;
-    list(out, resource.attributes.iter().cloned(), attribute)?;
+    list(out, &resource.attributes, kept)?;
     out.write_str("},\"scopeMetrics\":")?;
     list(out, scopes, scope_metrics)?;
+    schema_url(out, &resource.schema_url)?;
     out.write_char('}')
 }
 
 fn scope_metrics(out: &mut impl Write, ScopeMetrics { scope, metrics, histograms }: &ScopeMetrics) -> Result {
     out.write_str("{\"scope\":{\"name\":")?;
-    text(out, scope.name)?;
+    text(out, &scope.name)?;
     out.write_str(",\"version\":")?;
-    text(out, scope.version)?;
+    text(out, &scope.version)?;
+    if !scope.attributes.is_empty() {
+        out.write_str(",\"attributes\":")?;
+        list(out, &scope.attributes, kept)?;
+    }
     out.write_str("},\"metrics\":[")?;
     items(out, metrics, metric)?;
     if !metrics.is_empty() && !histograms.is_empty() {
         out.write_char(',')?;
     }
     items(out, histograms, histogram_metric)?;
-    out.write_str("]}")
+    out.write_char(']')?;
+    schema_url(out, &scope.schema_url)?;
+    out.write_char('}')
+}
+
+fn schema_url(out: &mut impl Write, url: &str) -> Result {
+    if url.is_empty() {
+        return Ok(());
+    }
+    out.write_str(",\"schemaUrl\":")?;
+    text(out, url)
 }
 
 fn metric(out: &mut impl Write, Metric { descriptor, points }: &Metric) -> Result {
-    let (kind, rest) = match descriptor.instrument {
-        Instrument::Counter => ("sum", ",\"aggregationTemporality\":2,\"isMonotonic\":true}}"),
-        Instrument::UpDownCounter => ("sum", ",\"aggregationTemporality\":2}}"),
-        // Numbers under an instrument that has none stand for themselves.
-        Instrument::Gauge | Instrument::ExponentialHistogram => ("gauge", "}}"),
-    };
-    open_metric(out, descriptor, kind)?;
+    let is_sum = matches!(descriptor.instrument, Instrument::Counter | Instrument::UpDownCounter);
+    open_metric(out, descriptor, if is_sum { "sum" } else { "gauge" })?;
     list(out, points, |out, each| point(out, each, descriptor.number))?;
-    out.write_str(rest)
+    if is_sum {
+        temporality(out, descriptor)?;
+    }
+    if descriptor.instrument == Instrument::Counter {
+        out.write_str(",\"isMonotonic\":true")?;
+    }
+    out.write_str("}}")
 }
 
 fn histogram_metric(out: &mut impl Write, HistogramMetric { descriptor, points }: &HistogramMetric) -> Result {
-    open_metric(out, descriptor, "exponentialHistogram")?;
+    let kind = match descriptor.instrument {
+        Instrument::Histogram => "histogram",
+        Instrument::Summary => "summary",
+        _ => "exponentialHistogram",
+    };
+    open_metric(out, descriptor, kind)?;
+    let points = points.iter().filter(|point| fits(point, descriptor.instrument));
     list(out, points, |out, each| histogram_point(out, each, descriptor.number))?;
-    out.write_str(",\"aggregationTemporality\":2}}")
+    if descriptor.instrument != Instrument::Summary {
+        temporality(out, descriptor)?;
+    }
+    out.write_str("}}")
+}
+
+fn temporality(out: &mut impl Write, descriptor: &Descriptor) -> Result {
+    let number = match descriptor.temporality {
+        Temporality::Delta => 1,
+        Temporality::Cumulative => 2,
+    };
+    write!(out, ",\"aggregationTemporality\":{number}")
 }
 
 fn open_metric(out: &mut impl Write, descriptor: &Descriptor, kind: &str) -> Result {
@@ -97,6 +132,8 @@ fn point(out: &mut impl Write, point: &Point, number: NumberKind) -> Result {
     write!(out, ",\"startTimeUnixNano\":\"{}\",\"timeUnixNano\":\"{}\",", point.start, point.time)?;
     match number {
         NumberKind::Unsigned => write!(out, "\"asInt\":\"{}\"}}", point.bits.min(i64::MAX.cast_unsigned())),
+        NumberKind::Signed => write!(out, "\"asInt\":\"{}\"}}", point.bits.cast_signed()),
+        NumberKind::Missing => out.write_str("\"flags\":1}"),
         NumberKind::Double | NumberKind::Nanoseconds => {
             out.write_str("\"asDouble\":")?;
             double(out, point.as_f64(number))?;
@@ -106,33 +143,113 @@ fn point(out: &mut impl Write, point: &Point, number: NumberKind) -> Result {
 }
 
 fn histogram_point(out: &mut impl Write, point: &HistogramPoint, number: NumberKind) -> Result {
-    let histogram = &point.histogram;
+    let distribution = &*point.histogram;
     out.write_str("{\"attributes\":")?;
     list(out, point.attributes.iter(), attribute)?;
     write!(out, ",\"startTimeUnixNano\":\"{}\",\"timeUnixNano\":\"{}\"", point.start, point.time)?;
-    write!(out, ",\"count\":\"{}\",\"sum\":", histogram.count())?;
-    double(out, histogram.sum_as_f64(number))?;
-    write!(out, ",\"scale\":{},\"zeroCount\":\"{}\"", histogram.scale, histogram.zero_count)?;
-    let (offset, counts) = histogram.used();
-    if !counts.is_empty() {
-        write!(out, ",\"positive\":{{\"offset\":{offset},\"bucketCounts\":")?;
-        list(out, counts, |out, count| write!(out, "\"{count}\""))?;
-        out.write_char('}')?;
+    write!(out, ",\"count\":\"{}\"", distribution.count())?;
+    optional(out, "sum", distribution.sum_as_f64(number))?;
+    match distribution {
+        Distribution::Exponential(histogram) => {
+            write!(out, ",\"scale\":{},\"zeroCount\":\"{}\"", histogram.scale, histogram.zero_count)?;
+            buckets(out, "positive", histogram.used())?;
+            if let Some(extras) = &histogram.extras {
+                buckets(out, "negative", histogram.used_negative())?;
+                optional(out, "min", extras.min)?;
+                optional(out, "max", extras.max)?;
+                optional(out, "zeroThreshold", Some(extras.zero_threshold).filter(|width| width.to_bits() != 0))?;
+            }
+        }
+        Distribution::Explicit(histogram) => {
+            out.write_str(",\"bucketCounts\":")?;
+            list(out, &histogram.counts, |out, count| write!(out, "\"{count}\""))?;
+            out.write_str(",\"explicitBounds\":")?;
+            list(out, histogram.bounds.iter(), |out, bound| double(out, *bound))?;
+            optional(out, "min", histogram.min)?;
+            optional(out, "max", histogram.max)?;
+        }
+        Distribution::Summary(summary) => {
+            out.write_str(",\"quantileValues\":")?;
+            list(out, &summary.quantiles, |out, (quantile, value)| {
+                out.write_str("{\"quantile\":")?;
+                double(out, *quantile)?;
+                out.write_str(",\"value\":")?;
+                double(out, *value)?;
+                out.write_char('}')
+            })?;
+        }
+    }
+    if distribution.is_missing() {
+        out.write_str(",\"flags\":1")?;
     }
     out.write_char('}')
 }
 
-fn attribute(out: &mut impl Write, (key, value): Attribute) -> Result {
+fn buckets(out: &mut impl Write, name: &str, (offset, counts): (i32, &[u64])) -> Result {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    write!(out, ",\"{name}\":{{\"offset\":{offset},\"bucketCounts\":")?;
+    list(out, counts, |out, count| write!(out, "\"{count}\""))?;
+    out.write_char('}')
+}
+
+fn optional(out: &mut impl Write, name: &str, value: Option<f64>) -> Result {
+    let Some(value) = value else { return Ok(()) };
+    write!(out, ",\"{name}\":")?;
+    double(out, value)
+}
+
+fn kept(out: &mut impl Write, (key, value): &Attribute) -> Result {
+    attribute(out, (key, value.borrow()))
+}
+
+fn attribute(out: &mut impl Write, (key, value): (&str, Value<'_>)) -> Result {
     out.write_str("{\"key\":")?;
     text(out, key)?;
-    out.write_str(",\"value\":{")?;
+    out.write_str(",\"value\":")?;
+    any_value(out, &value)?;
+    out.write_char('}')
+}
+
+fn any_value(out: &mut impl Write, value: &Value<'_>) -> Result {
+    out.write_char('{')?;
     match value {
-        AttributeValue::Static(value) => string_value(out, value)?,
-        AttributeValue::Text(value) => string_value(out, &value)?,
-        AttributeValue::Bool(truth) => write!(out, "\"boolValue\":{truth}")?,
-        AttributeValue::Int(number) => write!(out, "\"intValue\":\"{number}\"")?,
+        Value::Text(value) => string_value(out, value)?,
+        Value::Bool(truth) => write!(out, "\"boolValue\":{truth}")?,
+        Value::Int(number) => write!(out, "\"intValue\":\"{number}\"")?,
+        Value::Double(number) => {
+            out.write_str("\"doubleValue\":")?;
+            double(out, *number)?;
+        }
+        Value::Bytes(bytes) => {
+            out.write_str("\"bytesValue\":\"")?;
+            base64(bytes, out)?;
+            out.write_char('"')?;
+        }
+        Value::List(values) => {
+            out.write_str("\"arrayValue\":{\"values\":[")?;
+            for (place, value) in values.iter().map(AttributeValue::borrow).enumerate() {
+                if place > 0 {
+                    out.write_char(',')?;
+                }
+                any_value(out, &value)?;
+            }
+            out.write_str("]}")?;
+        }
+        Value::Map(entries) => {
+            out.write_str("\"kvlistValue\":{\"values\":[")?;
+            for (place, (key, value)) in entries.iter().enumerate() {
+                if place > 0 {
+                    out.write_char(',')?;
+                }
+                attribute(out, (key, value.borrow()))?;
+            }
+            out.write_str("]}")?;
+        }
+        Value::Empty => {}
     }
-    out.write_str("}}")
+    out.write_char('}')
 }
 
 fn string_value(out: &mut impl Write, value: &str) -> Result {

@@ -4,6 +4,7 @@
 //! of owned strings per point only to walk it twice. Here a point costs two copies.
 #![forbid(unsafe_code)]
 
+mod distribution;
 mod encode;
 mod json;
 mod json_response;

@@ -1,15 +1,17 @@
 //! Sizes before bytes: protobuf puts the length of a message before the message.
 
 use pdata::{
-    Attributes, Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, ResourceMetrics, ScopeMetrics,
+    Attribute, Attributes, Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, NumberKind,
+    ResourceMetrics, ScopeMetrics,
 };
 
-use crate::wire::{attribute_len, field_len, put_attribute, varint_len, zigzag};
+use crate::distribution::{self, Length};
+use crate::wire::{attribute_len, field_len, put_attribute};
 
 /// Bytes of a `NumberDataPoint` beside its attributes: start, time and value, each a tag and 64 bits.
 pub(crate) const POINT_FIXED: usize = 27;
-/// Bytes of an `ExponentialHistogramDataPoint` that are always there: start, time, count, sum and zero count.
-pub(crate) const HISTOGRAM_FIXED: usize = 45;
+/// The same of one that has no value, and a flag that says so.
+pub(crate) const MISSING_FIXED: usize = 20;
 
 /// Size of an `ExportMetricsServiceRequest`.
 ///
@@ -24,51 +26,56 @@ pub(crate) fn attributes(attributes: &Attributes) -> &[u8] {
     attributes.encoded(encode_attributes)
 }
 
-fn resource_metrics(resource: &ResourceMetrics, lengths: &mut Vec<usize>) -> usize {
-    let own = message(lengths, |_| resource.resource.attributes.iter().map(attribute_len).sum());
-    let scopes = resource.scopes.iter().map(|scope| message(lengths, |lengths| scope_metrics(scope, lengths)));
-    own + scopes.sum::<usize>()
+fn resource_metrics(ResourceMetrics { resource, scopes }: &ResourceMetrics, lengths: &mut Vec<usize>) -> usize {
+    let own = message(lengths, |_| attribute_lens(&resource.attributes));
+    let scopes = scopes.iter().map(|scope| message(lengths, |lengths| scope_metrics(scope, lengths)));
+    own + scopes.sum::<usize>() + schema_url(&resource.schema_url)
 }
 
-fn scope_metrics(scope: &ScopeMetrics, lengths: &mut Vec<usize>) -> usize {
-    let own = message(lengths, |_| field_len(scope.scope.name.len()) + field_len(scope.scope.version.len()));
-    let metrics = scope.metrics.iter().map(|each| message(lengths, |lengths| metric(each, lengths)));
+fn scope_metrics(ScopeMetrics { scope, metrics, histograms }: &ScopeMetrics, lengths: &mut Vec<usize>) -> usize {
+    let own = message(lengths, |_| {
+        field_len(scope.name.len()) + field_len(scope.version.len()) + attribute_lens(&scope.attributes)
+    });
+    let metrics = metrics.iter().map(|each| message(lengths, |lengths| metric(each, lengths)));
     let numbers = own + metrics.sum::<usize>();
-    let histograms = scope.histograms.iter().map(|each| message(lengths, |lengths| histogram_metric(each, lengths)));
-    numbers + histograms.sum::<usize>()
+    let histograms = histograms.iter().map(|each| message(lengths, |lengths| histogram_metric(each, lengths)));
+    numbers + histograms.sum::<usize>() + schema_url(&scope.schema_url)
+}
+
+fn attribute_lens(attributes: &[Attribute]) -> usize {
+    attributes.iter().map(|(key, value)| attribute_len(key, &value.borrow())).sum()
+}
+
+fn schema_url(url: &str) -> usize {
+    if url.is_empty() { 0 } else { field_len(url.len()) }
 }
 
 fn metric(metric: &Metric, lengths: &mut Vec<usize>) -> usize {
     let descriptor = &metric.descriptor;
-    let points = || metric.points.iter().map(|point| field_len(POINT_FIXED + attributes(&point.attributes).len()));
+    let fixed = if descriptor.number == NumberKind::Missing { MISSING_FIXED } else { POINT_FIXED };
+    let points = || metric.points.iter().map(|point| field_len(fixed + attributes(&point.attributes).len()));
     let kind = match descriptor.instrument {
         Instrument::Counter => 4,
         Instrument::UpDownCounter => 2,
         // Numbers under an instrument that has none stand for themselves.
-        Instrument::Gauge | Instrument::ExponentialHistogram => 0,
+        Instrument::Gauge | Instrument::ExponentialHistogram | Instrument::Histogram | Instrument::Summary => 0,
     };
     texts(descriptor) + message(lengths, |_| points().sum::<usize>() + kind)
 }
 
-fn histogram_metric(metric: &HistogramMetric, lengths: &mut Vec<usize>) -> usize {
+fn histogram_metric(HistogramMetric { descriptor, points }: &HistogramMetric, lengths: &mut Vec<usize>) -> usize {
     let points = |lengths: &mut Vec<usize>| {
-        metric.points.iter().map(|point| message(lengths, |lengths| histogram_point(point, lengths))).sum::<usize>()
+        let points = points.iter().filter(|point| distribution::fits(point, descriptor.instrument));
+        points.map(|point| message(lengths, |_| histogram_point(point, descriptor.number))).sum::<usize>()
     };
-    texts(&metric.descriptor) + message(lengths, |lengths| points(lengths) + 2)
+    let temporality = if descriptor.instrument == Instrument::Summary { 0 } else { 2 };
+    texts(descriptor) + message(lengths, |lengths| points(lengths) + temporality)
 }
 
-fn histogram_point(point: &HistogramPoint, lengths: &mut Vec<usize>) -> usize {
-    let histogram = &point.histogram;
-    let fixed = HISTOGRAM_FIXED + 1 + varint_len(zigzag(histogram.scale)) + attributes(&point.attributes).len();
-    let (offset, counts) = histogram.used();
-    if counts.is_empty() {
-        return fixed;
-    }
-    let buckets = |lengths: &mut Vec<usize>| {
-        let packed = |_: &mut Vec<usize>| counts.iter().map(|count| varint_len(*count)).sum();
-        1 + varint_len(zigzag(offset)) + message(lengths, packed)
-    };
-    fixed + message(lengths, buckets)
+fn histogram_point(point: &HistogramPoint, number: NumberKind) -> usize {
+    let mut length = Length::default();
+    distribution::put(&mut length, point, number);
+    length.0
 }
 
 /// Name, description and unit.
@@ -85,9 +92,9 @@ fn message(lengths: &mut Vec<usize>, measure: impl FnOnce(&mut Vec<usize>) -> us
 }
 
 fn encode_attributes(attributes: &Attributes) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(attributes.iter().map(|attribute| attribute_len(&attribute)).sum());
-    for attribute in attributes.iter() {
-        put_attribute(&mut out, 0x3a, &attribute);
+    let mut out = Vec::with_capacity(attributes.iter().map(|(key, value)| attribute_len(key, &value)).sum());
+    for (key, value) in attributes.iter() {
+        put_attribute(&mut out, 0x3a, key, &value);
     }
     out.into()
 }

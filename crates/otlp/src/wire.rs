@@ -2,7 +2,7 @@
 //!
 //! Every field number here is below 16, so a tag is one byte: number, then wire type.
 
-use pdata::{Attribute, AttributeValue};
+use pdata::{Attribute, AttributeValue, Value};
 
 /// Size of a field of `len` bytes with its tag and its length.
 pub(crate) fn field_len(len: usize) -> usize {
@@ -60,37 +60,72 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 }
 
 /// Size of what [`put_attribute`] writes.
-pub(crate) fn attribute_len((key, value): &Attribute) -> usize {
+pub(crate) fn attribute_len(key: &str, value: &Value<'_>) -> usize {
     field_len(field_len(key.len()) + field_len(value_len(value)))
 }
 
 /// A `KeyValue` as the field that `tag` names.
-pub(crate) fn put_attribute(out: &mut Vec<u8>, tag: u8, (key, value): &Attribute) {
+pub(crate) fn put_attribute(out: &mut Vec<u8>, tag: u8, key: &str, value: &Value<'_>) {
     let value_len = value_len(value);
     out.push(tag);
     put_varint(out, (field_len(key.len()) + field_len(value_len)) as u64);
     put_bytes(out, 0x0a, key.as_bytes());
     out.push(0x12);
     put_varint(out, value_len as u64);
+    put_value(out, value);
+}
+
+/// An `AnyValue`.
+fn put_value(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {
-        AttributeValue::Static(text) => put_bytes(out, 0x0a, text.as_bytes()),
-        AttributeValue::Text(text) => put_bytes(out, 0x0a, text.as_bytes()),
-        AttributeValue::Bool(truth) => out.extend([0x10, u8::from(*truth)]),
-        AttributeValue::Int(number) => {
+        Value::Text(text) => put_bytes(out, 0x0a, text.as_bytes()),
+        Value::Bool(truth) => out.extend([0x10, u8::from(*truth)]),
+        Value::Int(number) => {
             out.push(0x18);
             put_varint(out, number.cast_unsigned());
         }
+        Value::Double(number) => put_fixed(out, 0x21, number.to_bits()),
+        Value::List(items) => {
+            out.push(0x2a);
+            put_varint(out, list_len(items) as u64);
+            for item in items.iter().map(AttributeValue::borrow) {
+                out.push(0x0a);
+                put_varint(out, value_len(&item) as u64);
+                put_value(out, &item);
+            }
+        }
+        Value::Map(entries) => {
+            out.push(0x32);
+            put_varint(out, map_len(entries) as u64);
+            for (key, value) in entries.iter() {
+                put_attribute(out, 0x0a, key, &value.borrow());
+            }
+        }
+        Value::Bytes(bytes) => put_bytes(out, 0x3a, bytes),
+        Value::Empty => {}
     }
 }
 
 /// Size of an `AnyValue`.
-fn value_len(value: &AttributeValue) -> usize {
+fn value_len(value: &Value<'_>) -> usize {
     match value {
-        AttributeValue::Static(text) => field_len(text.len()),
-        AttributeValue::Text(text) => field_len(text.len()),
-        AttributeValue::Bool(_) => 2,
-        AttributeValue::Int(number) => 1 + varint_len(number.cast_unsigned()),
+        Value::Text(text) => field_len(text.len()),
+        Value::Bool(_) => 2,
+        Value::Int(number) => 1 + varint_len(number.cast_unsigned()),
+        Value::Double(_) => 9,
+        Value::List(items) => field_len(list_len(items)),
+        Value::Map(entries) => field_len(map_len(entries)),
+        Value::Bytes(bytes) => field_len(bytes.len()),
+        Value::Empty => 0,
     }
+}
+
+fn list_len(items: &[AttributeValue]) -> usize {
+    items.iter().map(|item| field_len(value_len(&item.borrow()))).sum()
+}
+
+fn map_len(entries: &[Attribute]) -> usize {
+    entries.iter().map(|(key, value)| attribute_len(key, &value.borrow())).sum()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the low byte is what is asked for")]

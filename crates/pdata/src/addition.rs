@@ -1,6 +1,8 @@
 //! Adding up what several streams counted, and what one counted between two points.
 
-use crate::{ExponentialHistogram, NumberKind};
+use std::borrow::Borrow;
+
+use crate::{ExponentialHistogram, Extras, NumberKind};
 
 /// More buckets than this become fewer at a coarser scale. All doubles at scale 0 are 2,098.
 const MOST_BUCKETS: i64 = 1024;
@@ -10,8 +12,9 @@ impl NumberKind {
     #[must_use]
     pub fn add(self, a: u64, b: u64) -> u64 {
         match self {
-            Self::Unsigned | Self::Nanoseconds => a.wrapping_add(b),
+            Self::Unsigned | Self::Signed | Self::Nanoseconds => a.wrapping_add(b),
             Self::Double => (f64::from_bits(a) + f64::from_bits(b)).to_bits(),
+            Self::Missing => 0,
         }
     }
 
@@ -19,8 +22,9 @@ impl NumberKind {
     #[must_use]
     pub fn subtract(self, a: u64, b: u64) -> u64 {
         match self {
-            Self::Unsigned | Self::Nanoseconds => a.wrapping_sub(b),
+            Self::Unsigned | Self::Signed | Self::Nanoseconds => a.wrapping_sub(b),
             Self::Double => (f64::from_bits(a) - f64::from_bits(b)).to_bits(),
+            Self::Missing => 0,
         }
     }
 }
@@ -39,50 +43,78 @@ impl ExponentialHistogram {
     /// The observations since `earlier`, which is the same distribution at an earlier time.
     #[must_use]
     pub fn since(&self, earlier: &Self, number: NumberKind) -> Self {
-        Self {
+        let mut since = Self {
             zero_count: self.zero_count.saturating_sub(earlier.zero_count),
             sum: number.subtract(self.sum, earlier.sum),
             ..self.combined(earlier, u64::saturating_sub)
+        };
+        if let Some(extras) = &mut since.extras {
+            // Those of the observations since then are not known.
+            (extras.min, extras.max) = (None, None);
         }
+        since
     }
 
     /// The buckets of both at a scale where they fit, each with what `of` makes of the two counts.
     fn combined(&self, other: &Self, of: fn(u64, u64) -> u64) -> Self {
+        let positive = [Buckets::new(self.scale, self.used()), Buckets::new(other.scale, other.used())];
+        let negative =
+            [Buckets::new(self.scale, self.used_negative()), Buckets::new(other.scale, other.used_negative())];
         let mut scale = i64::from(self.scale.min(other.scale));
-        let (mut first, mut last) = span(self, other, scale);
-        while last - first >= MOST_BUCKETS {
+        while [&positive, &negative].iter().any(|both| span(both, scale).is_some_and(|(a, b)| b - a >= MOST_BUCKETS)) {
             scale -= 1;
-            (first, last) = span(self, other, scale);
         }
-        // An index has 32 bits and does not grow when a scale gets coarser; beyond the coarsest scale nothing is measured.
-        let offset = i32::try_from(first).unwrap_or_default();
-        let mut counts = vec![0; usize::try_from(last - first + 1).unwrap_or_default()];
-        // Whole buckets of `self` first: those of `other` may be taken away from them.
-        for (histogram, of) in [(self, u64::saturating_add as fn(u64, u64) -> u64), (other, of)] {
-            let (begin, used) = histogram.used();
-            for (index, count) in (i64::from(begin)..).zip(used) {
-                let place = usize::try_from(coarser(index, histogram, scale) - first).unwrap_or_default();
-                counts[place] = of(counts[place], *count);
-            }
-        }
+        let (offset, counts) = merged(&positive, scale, of);
+        let negative = merged(&negative, scale, of);
+        let extras = Extras::joined(self.extras.as_deref(), other.extras.as_deref(), negative);
         let scale = i32::try_from(scale).unwrap_or(i32::MIN);
-        Self { scale, offset, counts: counts.into(), ..Self::default() }
+        Self { scale, offset, counts, extras, ..Self::default() }
     }
 }
 
-/// The first and the last bucket that any of both uses, at `scale`; of none at all, the last is before the first.
-fn span(a: &ExponentialHistogram, b: &ExponentialHistogram, scale: i64) -> (i64, i64) {
-    let ends = [a, b].into_iter().filter_map(|histogram| {
-        let (begin, used) = histogram.used();
-        let end = i64::from(begin) + i64::try_from(used.len()).ok()? - 1;
-        (!used.is_empty()).then(|| [i64::from(begin), end].map(|index| coarser(index, histogram, scale)))
-    });
-    ends.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]).map_or((0, -1), |[first, last]| (first, last))
+/// Buckets that are used, of one side of zero.
+struct Buckets<'a> {
+    scale: i32,
+    begin: i64,
+    counts: &'a [u64],
 }
 
-/// The bucket at `scale` that holds bucket `index` of `histogram`, which is no coarser: two become one with each step.
-fn coarser(index: i64, histogram: &ExponentialHistogram, scale: i64) -> i64 {
-    index >> (i64::from(histogram.scale) - scale).clamp(0, 63)
+impl<'a> Buckets<'a> {
+    fn new(scale: i32, (begin, counts): (i32, &'a [u64])) -> Self {
+        Self { scale, begin: begin.into(), counts }
+    }
+
+    /// Number of the first and of the last bucket at `scale`.
+    fn ends(&self, scale: i64) -> Option<(i64, i64)> {
+        let last = self.begin + i64::try_from(self.counts.len()).ok()? - 1;
+        (!self.counts.is_empty()).then(|| (coarser(self.begin, self.scale, scale), coarser(last, self.scale, scale)))
+    }
+}
+
+/// The counts at `scale`, and the number of the first. Whole buckets of the first come first: those of the second may
+/// be taken away from them.
+fn merged([a, b]: &[Buckets<'_>; 2], scale: i64, of: fn(u64, u64) -> u64) -> (i32, Box<[u64]>) {
+    let Some((first, last)) = span(&[a, b], scale) else { return (0, Box::default()) };
+    let mut counts = vec![0; usize::try_from(last - first + 1).unwrap_or_default()];
+    for (buckets, of) in [(a, u64::saturating_add as fn(u64, u64) -> u64), (b, of)] {
+        for (index, count) in (buckets.begin..).zip(buckets.counts) {
+            let place = usize::try_from(coarser(index, buckets.scale, scale) - first).unwrap_or_default();
+            counts[place] = of(counts[place], *count);
+        }
+    }
+    // An index has 32 bits and does not grow when a scale gets coarser; beyond the coarsest scale nothing is measured.
+    (i32::try_from(first).unwrap_or_default(), counts.into())
+}
+
+/// The first and the last bucket that any of both uses, at `scale`.
+fn span<'a, B: Borrow<Buckets<'a>>>(both: &[B; 2], scale: i64) -> Option<(i64, i64)> {
+    let ends = both.iter().filter_map(|buckets| buckets.borrow().ends(scale));
+    ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
+
+/// The bucket at `scale` that holds bucket `index` of one that is no coarser: two become one with each step.
+fn coarser(index: i64, from: i32, scale: i64) -> i64 {
+    index >> (i64::from(from) - scale).clamp(0, 63)
 }
 
 #[cfg(test)]
@@ -90,7 +122,7 @@ mod tests {
     use super::*;
 
     fn of(scale: i32, offset: i32, counts: &[u64]) -> ExponentialHistogram {
-        ExponentialHistogram { scale, zero_count: 1, offset, counts: counts.into(), sum: 10 }
+        ExponentialHistogram { scale, zero_count: 1, offset, counts: counts.into(), sum: 10, extras: None }
     }
 
     #[test]
@@ -122,6 +154,23 @@ mod tests {
     }
 
     #[test]
+    fn observations_below_zero_are_added_at_the_same_scale() {
+        let below = |scale, offset, counts: &[u64]| {
+            let extras =
+                Extras { negative_offset: offset, negative: counts.into(), min: Some(-9.0), ..Default::default() };
+            ExponentialHistogram { extras: Some(Box::new(extras)), ..of(scale, 0, &[1]) }
+        };
+        let sum = below(1, 2, &[1, 0, 4]).plus(&below(0, 1, &[8]), NumberKind::Unsigned);
+        assert_eq!((sum.scale, sum.used(), sum.used_negative()), (0, (0, &[2][..]), (1, &[9, 4][..])));
+        assert_eq!(sum.extras.as_ref().unwrap().min, Some(-9.0));
+        let since = sum.since(&below(0, 1, &[8]), NumberKind::Unsigned);
+        assert_eq!((since.used_negative(), since.extras.as_ref().unwrap().min), ((1, &[1, 4][..]), None));
+        // A wide range below zero makes those above zero coarser too.
+        let far = below(0, -2000, &[1]).plus(&below(0, 2000, &[1]), NumberKind::Unsigned);
+        assert_eq!((far.scale, far.count()), (-2, 6));
+    }
+
+    #[test]
     fn ends_that_are_far_apart_take_no_more_than_so_many_buckets() {
         for (low, high) in [(i32::MIN, i32::MAX), (0, 5000), (-3, 1021)] {
             for scale in [20, 0, i32::MIN] {
@@ -139,6 +188,7 @@ mod tests {
         assert_eq!(NumberKind::Double.add(one, two), 3.75f64.to_bits());
         assert_eq!(NumberKind::Double.subtract(two, one), 0.75f64.to_bits());
         assert_eq!(NumberKind::Nanoseconds.add(3, 4), 7);
+        assert_eq!(NumberKind::Signed.add((-3_i64).cast_unsigned(), 1).cast_signed(), -2);
         assert_eq!(NumberKind::Unsigned.subtract(3, 4), u64::MAX);
     }
 }

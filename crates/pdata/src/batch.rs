@@ -1,26 +1,56 @@
 //! What moves on an edge: metrics grouped by resource and scope.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{Attribute, Attributes, Descriptor, HistogramPoint, Point};
+use crate::{Attribute, Attributes, Descriptor, HistogramPoint, Point, StaticAttribute, owning};
 
 /// Who the telemetry is about, such as this host's agent.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Resource {
     /// Sorted by key.
     pub attributes: Vec<Attribute>,
+    /// Whose conventions the attributes follow; empty where that is not said.
+    pub schema_url: Cow<'static, str>,
+}
+
+impl Resource {
+    /// Keys must differ, order does not matter.
+    #[must_use]
+    pub fn new(attributes: Vec<StaticAttribute>) -> Self {
+        Self::of(owning(attributes))
+    }
+
+    /// The same, of keys from anywhere.
+    #[must_use]
+    pub fn of(mut attributes: Vec<Attribute>) -> Self {
+        attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self { attributes, schema_url: Cow::Borrowed("") }
+    }
 }
 
 /// Which code observed it.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Scope {
-    /// Component type, such as `ebpf_syscalls`.
-    pub name: &'static str,
-    /// Version of the agent.
-    pub version: &'static str,
+    /// Component type, such as `ebpf_syscalls`, or the name of a library.
+    pub name: Cow<'static, str>,
+    /// Version of the agent, or of that library.
+    pub version: Cow<'static, str>,
+    /// Sorted by key; of this agent's own scopes there are none.
+    pub attributes: Vec<Attribute>,
+    /// Whose conventions the metrics follow; empty where that is not said.
+    pub schema_url: Cow<'static, str>,
 }
 
-/// A group of metrics on their way through a pipeline. All sums are cumulative.
+impl Scope {
+    /// A scope without attributes.
+    #[must_use]
+    pub fn new(name: impl Into<Cow<'static, str>>, version: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), version: version.into(), ..Self::default() }
+    }
+}
+
+/// A group of metrics on their way through a pipeline. What sums and distributions cover, their descriptor says.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// One entry per resource.
@@ -52,7 +82,7 @@ pub struct ScopeMetrics {
 pub struct Metric<P = Point> {
     /// Name, unit and kind.
     pub descriptor: Arc<Descriptor>,
-    /// At most one point per stream.
+    /// At most one point per stream where they come from this agent's receivers; what others sent may have several.
     pub points: Vec<P>,
 }
 
@@ -64,7 +94,7 @@ pub type HistogramMetric = Metric<HistogramPoint>;
 pub struct Metrics {
     /// Counters, up-down counters and gauges.
     pub numbers: Vec<Metric>,
-    /// Exponential histograms.
+    /// Histograms of both kinds, and summaries.
     pub histograms: Vec<HistogramMetric>,
 }
 

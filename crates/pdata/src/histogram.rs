@@ -1,18 +1,16 @@
 //! Distributions: base-2 exponential histograms, as OpenTelemetry defines them.
 
-use std::sync::Arc;
+use crate::{NumberKind, metric::to_f64};
 
-use crate::{Attributes, NumberKind, UnixNanos, metric::to_f64};
-
-/// How values that were observed since a start are distributed; none of them negative.
+/// How values that were observed are distributed.
 ///
 /// Bucket `i` holds the observations in `(2^(i/2^scale), 2^((i+1)/2^scale)]`, in the unit of
 /// the metric as it leaves the agent: of a metric in `s` the edges are seconds, whatever `sum` is kept in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExponentialHistogram {
     /// Resolution: `2^scale` buckets for each doubling of the value.
     pub scale: i32,
-    /// Observations of exactly zero.
+    /// Observations of zero, or nearer to it than a threshold.
     pub zero_count: u64,
     /// Number of the bucket that `counts` begins with.
     pub offset: i32,
@@ -20,26 +18,35 @@ pub struct ExponentialHistogram {
     pub counts: Box<[u64]>,
     /// Sum of all observations, to be read as the metric's [`NumberKind`] says.
     pub sum: u64,
+    /// What those of this agent's receivers do not have.
+    pub extras: Option<Box<Extras>>,
 }
 
-/// The distribution of one stream.
-#[derive(Debug, Clone)]
-pub struct HistogramPoint {
-    /// Identity of the stream.
-    pub attributes: Arc<Attributes>,
-    /// When counting began.
-    pub start: UnixNanos,
-    /// When the counts were read.
-    pub time: UnixNanos,
-    /// The counts, shared by all who hold the point.
-    pub histogram: Arc<ExponentialHistogram>,
+/// What a distribution from elsewhere may say besides.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extras {
+    /// Number of the bucket that `negative` begins with.
+    pub negative_offset: i32,
+    /// Observations below zero, per bucket of their absolute value.
+    pub negative: Box<[u64]>,
+    /// Observations up to so far from zero are in `zero_count`.
+    pub zero_threshold: f64,
+    /// The least observation.
+    pub min: Option<f64>,
+    /// The greatest observation.
+    pub max: Option<f64>,
+    /// Whether the sum is not known.
+    pub no_sum: bool,
+    /// Whether the stream had no value at that time, and says so.
+    pub missing: bool,
 }
 
 impl ExponentialHistogram {
     /// Number of all observations.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.counts.iter().fold(self.zero_count, |sum, count| sum.saturating_add(*count))
+        let negative = self.extras.iter().flat_map(|extras| &extras.negative);
+        self.counts.iter().chain(negative).fold(self.zero_count, |sum, count| sum.saturating_add(*count))
     }
 
     /// The sum as it leaves the agent: seconds for nanoseconds.
@@ -51,10 +58,13 @@ impl ExponentialHistogram {
     /// The buckets from the first that is not empty to the last, and the number of the first; 0 and nothing if all are.
     #[must_use]
     pub fn used(&self) -> (i32, &[u64]) {
-        let Some(first) = self.counts.iter().position(|count| *count > 0) else { return (0, &[]) };
-        let last = self.counts.iter().rposition(|count| *count > 0).unwrap_or(first);
-        // Four billion buckets would not fit in memory.
-        (self.offset.saturating_add(i32::try_from(first).unwrap_or(i32::MAX)), &self.counts[first..=last])
+        trimmed(self.offset, &self.counts)
+    }
+
+    /// The same of observations below zero.
+    #[must_use]
+    pub fn used_negative(&self) -> (i32, &[u64]) {
+        self.extras.as_ref().map_or((0, &[]), |extras| trimmed(extras.negative_offset, &extras.negative))
     }
 
     /// The upper edge of bucket `index` at `scale`, which belongs to the bucket: `2^((index+1)/2^scale)`.
@@ -75,6 +85,13 @@ impl ExponentialHistogram {
         let fraction = part as f64 / (1_i64 << scale) as f64;
         fraction.exp2() * power_of_two(whole)
     }
+}
+
+fn trimmed(offset: i32, counts: &[u64]) -> (i32, &[u64]) {
+    let Some(first) = counts.iter().position(|count| *count > 0) else { return (0, &[]) };
+    let last = counts.iter().rposition(|count| *count > 0).unwrap_or(first);
+    // Four billion buckets would not fit in memory.
+    (offset.saturating_add(i32::try_from(first).unwrap_or(i32::MAX)), &counts[first..=last])
 }
 
 /// `2^exponent`, exactly.
@@ -127,11 +144,8 @@ mod tests {
         assert_eq!(of(&[0, 0]).used(), (0, &[][..]));
         assert_eq!(of(&[0, 3, 0]).count(), 5);
         assert_eq!(of(&[u64::MAX, 1]).count(), u64::MAX);
-    }
-
-    #[test]
-    fn a_point_is_no_larger_than_one_of_a_number() {
-        assert_eq!(size_of::<HistogramPoint>(), 32);
-        assert_eq!(size_of::<crate::Point>(), 32);
+        let extras = Extras { negative_offset: 1, negative: [0, 4].into(), ..Default::default() };
+        let both = ExponentialHistogram { extras: Some(Box::new(extras)), ..of(&[3]) };
+        assert_eq!((both.count(), both.used_negative()), (9, (2, &[4][..])));
     }
 }

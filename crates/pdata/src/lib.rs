@@ -1,7 +1,8 @@
 //! The data model: what moves on the edges of a pipeline.
 //!
 //! A [`Batch`] groups metrics by resource and scope; a [`Point`] is one value of
-//! one stream, a [`HistogramPoint`] one distribution. An attribute set is built once per stream and shared by every
+//! one stream, a [`HistogramPoint`] one distribution. What OTLP can say of metrics fits, but for exemplars, which are
+//! left out. An attribute set is built once per stream and shared by every
 //! point of it from then on, so that a tick allocates nothing per point.
 //! No I/O, no async.
 #![forbid(unsafe_code)]
@@ -9,17 +10,24 @@
 mod addition;
 mod attributes;
 mod batch;
+mod distribution;
 mod histogram;
+mod key;
 mod latest;
 mod metric;
 mod process;
 mod seed;
 mod slice;
+mod value;
+pub mod wire;
 
-pub use attributes::{Attribute, AttributeValue, Attributes, OwnAttributes};
+pub use attributes::{Attribute, Attributes, OwnAttributes, StaticAttribute, owning};
 pub use batch::{Batch, HistogramMetric, Metric, Metrics, Resource, ResourceMetrics, Scope, ScopeMetrics};
-pub use histogram::{ExponentialHistogram, HistogramPoint};
-pub use latest::Latest;
-pub use metric::{Descriptor, Instrument, NumberKind, Point, UnixNanos};
+pub use distribution::{Distribution, ExplicitHistogram, HistogramPoint, Summary};
+pub use histogram::{ExponentialHistogram, Extras};
+pub use key::Key;
+pub use latest::{Latest, Source};
+pub use metric::{Descriptor, Instrument, NumberKind, Point, Temporality, UnixNanos};
 pub use process::Process;
 pub use seed::{SeedLabel, SeedName};
+pub use value::{AttributeValue, Value, base64};

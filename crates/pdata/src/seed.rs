@@ -1,6 +1,6 @@
 //! What the operations guide calls a metric: names, conditions, labels, spellings.
 
-use crate::Attribute;
+use crate::Value;
 
 /// A name of the operations guide, and which points of the metric it takes.
 ///
@@ -43,7 +43,7 @@ impl SeedName {
 
     /// Whether a point with `attributes` counts under this name.
     #[must_use]
-    pub fn takes(&self, attributes: &[Attribute]) -> bool {
+    pub fn takes(&self, attributes: &[(&str, Value<'_>)]) -> bool {
         self.only.iter().all(|(wanted, text)| {
             attributes.iter().any(|(key, value)| key == wanted && value.as_str().is_some_and(|value| value == *text))
         })
@@ -73,7 +73,6 @@ impl SeedLabel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AttributeValue;
 
     // Both ways of writing one down are good for a static.
     static SENT: SeedName = SeedName::new("sent", &[SeedLabel::new("pid", "process.pid")])
@@ -85,13 +84,13 @@ mod tests {
     fn a_name_takes_the_points_that_meet_all_of_its_conditions() {
         let point = |transport: &'static str, direction: &'static str| {
             [("network.io.direction", direction), ("network.transport", transport), ("network.type", "ipv4")]
-                .map(|(key, value)| (key, AttributeValue::Static(value)))
+                .map(|(key, value)| (key, Value::Text(value)))
         };
         assert!(SENT.takes(&point("tcp", "transmit")));
         assert!(!SENT.takes(&point("udp", "transmit")));
         assert!(!SENT.takes(&point("tcp", "receive")));
         assert!(!SENT.takes(&point("tcp", "transmit")[..1]), "an attribute that is not there meets nothing");
-        assert!(!SENT.takes(&[("network.transport", AttributeValue::Int(6))]));
+        assert!(!SENT.takes(&[("network.transport", Value::Int(6))]));
         assert!(SeedName::new("all", &[]).takes(&[]));
     }
 

@@ -55,12 +55,12 @@ mod tests {
     fn batch() -> Batch {
         let descriptor = |instrument| {
             let (name, number) = ("m".into(), NumberKind::Unsigned);
-            Arc::new(Descriptor { name, unit: "".into(), description: "".into(), instrument, number, seeds: &[] })
+            Arc::new(Descriptor { name, instrument, number, ..Default::default() })
         };
         let attributes = Arc::new(Attributes::new(vec![]));
         let number = |time| Point { attributes: attributes.clone(), start: 0, time, bits: 0 };
         let histogram = |time| {
-            let histogram = Arc::new(ExponentialHistogram::default());
+            let histogram = Arc::new(ExponentialHistogram::default().into());
             HistogramPoint { attributes: attributes.clone(), start: 0, time, histogram }
         };
         let of = |first: u64| {
@@ -73,8 +73,8 @@ mod tests {
                 points: (first + 7..first + 12).map(histogram).collect(),
             }];
             let metrics = Metrics { numbers: vec![counter(0, 3), counter(3, 7)], histograms };
-            let resource = Arc::new(Resource { attributes: vec![] });
-            Batch::of(resource, Arc::new(Scope { name: "s", version: "0" }), metrics)
+            let resource = Arc::new(Resource::default());
+            Batch::of(resource, Arc::new(Scope::new("s", "0")), metrics)
         };
         Batch { resources: [of(0).resources, of(12).resources].concat() }
     }

@@ -1,6 +1,6 @@
 //! `interval`: one batch per interval, with the last point of every stream.
 //!
-//! Points are cumulative, so leaving out those in between loses times, never totals.
+//! Of cumulative points, leaving out those in between loses times, never totals. Deltas are added up.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ mod tests {
     use component::config::{Entry, Faults, Node, Position, Value};
 
     use super::*;
-    use crate::tests::{batch, batch_of, histogram, point};
+    use crate::tests::{as_delta, batch, batch_of, histogram, point};
 
     #[test]
     fn a_flush_emits_the_last_point_of_streams_updated_since() {
@@ -118,9 +118,24 @@ mod tests {
     }
 
     #[test]
+    fn deltas_of_an_interval_are_added_up() {
+        let mut interval = Interval::new(&Config { interval: Duration::from_secs(60) });
+        let mut output = Vec::new();
+        interval.process(as_delta(batch(vec![point(None, 1, 10), point(None, 1, 20)])), &mut output);
+        interval.process(as_delta(batch(vec![point(None, 1, 30)])), &mut output);
+        interval.flush(&mut output);
+        let bits =
+            |batch: &Batch| batch.metrics().flat_map(|metric| &metric.points).map(|point| point.bits).sum::<u64>();
+        assert_eq!((output[0].items(), bits(&output[0])), (1, 3));
+        interval.process(as_delta(batch(vec![point(None, 1, 40)])), &mut output);
+        interval.flush(&mut output);
+        assert_eq!(bits(&output[1]), 1);
+    }
+
+    #[test]
     fn an_interval_of_zero_is_a_fault() {
         let position = Position { file: "f".into(), line: 1, column: 1 };
-        let node = |value| Node { position: position.clone(), value };
+        let node = |value| Node::new(position.clone(), value);
         let entry = Entry { key: "interval".into(), position: position.clone(), node: node(Value::Text("0s".into())) };
         let mut faults = Faults::default();
         Section::read_node(Some(&node(Value::Map(vec![entry]))), &mut faults, Config::read);

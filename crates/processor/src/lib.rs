@@ -4,8 +4,8 @@
 pub mod action;
 pub mod attributes;
 pub mod cardinality;
+pub mod forward;
 pub mod interval;
-mod key;
 mod memory;
 pub mod memory_limiter;
 pub mod process_filter;

@@ -90,51 +90,36 @@ impl<P: Sample> Memory<P> {
 /// Something about each metric of each source; of the metrics seen last, if they are too many.
 #[derive(Debug)]
 pub(crate) struct Families<F> {
-    families: Vec<Family<F>>,
+    families: HashMap<Family, (u64, F)>,
     clock: u64,
 }
 
-#[derive(Debug)]
-struct Family<F> {
-    resource: Arc<Resource>,
-    scope: Arc<Scope>,
-    descriptor: Arc<Descriptor>,
-    used: u64,
-    value: F,
-}
+/// Whose metric it is, and which.
+type Family = (Arc<Resource>, Arc<Scope>, Arc<Descriptor>);
 
-const MOST_FAMILIES: usize = 1024;
+const MOST_FAMILIES: usize = 1 << 16;
 
 impl<F> Default for Families<F> {
     fn default() -> Self {
-        Self { families: Vec::new(), clock: 0 }
+        Self { families: HashMap::new(), clock: 0 }
     }
 }
 
 impl<F: Default> Families<F> {
     pub(crate) fn of(&mut self, resource: &Arc<Resource>, scope: &Arc<Scope>, descriptor: &Arc<Descriptor>) -> &mut F {
         self.clock += 1;
-        let known = self.families.iter().position(|family| {
-            same(&family.descriptor, descriptor) && same(&family.scope, scope) && same(&family.resource, resource)
-        });
-        let position = known.unwrap_or_else(|| {
-            let oldest = self.families.iter().enumerate().min_by_key(|(_, family)| family.used);
-            if let Some((oldest, _)) = oldest.filter(|_| self.families.len() >= MOST_FAMILIES) {
-                self.families.swap_remove(oldest);
-            }
-            let (resource, scope, descriptor) = (resource.clone(), scope.clone(), descriptor.clone());
-            self.families.push(Family { resource, scope, descriptor, used: 0, value: F::default() });
-            self.families.len() - 1
-        });
-        let family = &mut self.families[position];
-        family.used = self.clock;
-        &mut family.value
+        let family = (resource.clone(), scope.clone(), descriptor.clone());
+        if self.families.len() >= MOST_FAMILIES && !self.families.contains_key(&family) {
+            // Half of them go, so that the search is not for every one that comes.
+            let mut times: Vec<u64> = self.families.values().map(|(used, _)| *used).collect();
+            let (_, median, _) = times.select_nth_unstable(MOST_FAMILIES / 2);
+            let median = *median;
+            self.families.retain(|_, (used, _)| *used >= median);
+        }
+        let (used, value) = self.families.entry(family).or_default();
+        *used = self.clock;
+        value
     }
-}
-
-/// Equal content; sources share their `Arc`s, so the pointer nearly always decides.
-fn same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
-    Arc::ptr_eq(a, b) || a == b
 }
 
 #[cfg(test)]
@@ -175,7 +160,7 @@ mod tests {
             assert_eq!(*families.of(resource, scope, first), 7);
             families.of(resource, scope, &named(id));
         }
-        assert_eq!(families.families.len(), MOST_FAMILIES);
+        assert!((MOST_FAMILIES / 2..=MOST_FAMILIES).contains(&families.families.len()));
         assert_eq!((*families.of(resource, scope, first), *families.of(resource, scope, &named(0))), (7, 0));
     }
 }

@@ -126,7 +126,7 @@ mod tests {
     use crate::tests::{batch, batch_of, histogram, point, process};
 
     fn at(line: usize, value: Value) -> Node {
-        Node { position: Position { file: "f".into(), line, column: 1 }, value }
+        Node::new(Position { file: "f".into(), line, column: 1 }, value)
     }
 
     fn texts(line: usize, items: &[&str]) -> Value {

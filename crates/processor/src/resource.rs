@@ -60,8 +60,8 @@ impl ResourceProcessor {
         for action in &self.actions {
             action.apply(&mut attributes);
         }
-        attributes.sort_by_key(|(key, _)| *key);
-        let to = Arc::new(Resource { attributes });
+        let to = Resource { schema_url: resource.schema_url.clone(), ..Resource::of(attributes) };
+        let to = Arc::new(to);
         if self.known.len() == MOST_KNOWN {
             self.known.pop_front();
         }
@@ -99,8 +99,8 @@ mod tests {
     fn batch(name: &'static str) -> Batch {
         let attributes =
             vec![("host.name", AttributeValue::Static(name)), ("os.type", AttributeValue::Static("linux"))];
-        let scope = Arc::new(Scope { name: "test", version: "0" });
-        Batch::of(Arc::new(Resource { attributes }), scope, Metrics::default())
+        let scope = Arc::new(Scope::new("test", "0"));
+        Batch::of(Arc::new(Resource::new(attributes)), scope, Metrics::default())
     }
 
     #[test]

@@ -1,8 +1,59 @@
 //! What points of numbers and of distributions have in common, where streams are added up.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use pdata::{Attributes, HistogramPoint, NumberKind, Point, UnixNanos};
+use pdata::{Attributes, Descriptor, HistogramPoint, Instrument, NumberKind, Point, Temporality, UnixNanos};
+
+/// What streams of one metric come to that are one afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Together {
+    /// A total that takes what each of them counts, and goes on when one of them ends.
+    Total,
+    /// What is there now, of the streams that are there now; or what came since the last time.
+    Sum,
+    /// The value read last.
+    Last,
+    /// Nothing: they cannot be told as one.
+    Nothing,
+}
+
+impl Together {
+    pub(crate) fn of(descriptor: &Descriptor) -> Self {
+        match (descriptor.instrument, descriptor.temporality) {
+            _ if descriptor.number == NumberKind::Missing => Self::Last,
+            (Instrument::Gauge, _) => Self::Last,
+            (Instrument::Summary, _) => Self::Nothing,
+            (Instrument::UpDownCounter, _) | (_, Temporality::Delta) => Self::Sum,
+            (Instrument::Counter | Instrument::ExponentialHistogram | Instrument::Histogram, _) => Self::Total,
+        }
+    }
+}
+
+/// The last point of every stream, where the points are no deltas: others may send several at once.
+#[expect(clippy::mutable_key_type, reason = "hash and equality do not see the encoded form")]
+pub(crate) fn last_of_each<P: Sample>(points: Vec<P>, descriptor: &Descriptor) -> Vec<P> {
+    if descriptor.temporality == Temporality::Delta {
+        return points;
+    }
+    let mut places = HashMap::with_capacity(points.len());
+    let mut last: Vec<P> = Vec::with_capacity(points.len());
+    for point in points {
+        match places.get(point.attributes()) {
+            Some(place) => {
+                let known: &mut P = &mut last[*place];
+                if known.time() <= point.time() {
+                    *known = point;
+                }
+            }
+            None => {
+                places.insert(point.attributes().clone(), last.len());
+                last.push(point);
+            }
+        }
+    }
+    last
+}
 
 /// A point of a stream.
 pub(crate) trait Sample: Clone {
@@ -16,10 +67,13 @@ pub(crate) trait Sample: Clone {
     fn under(self, attributes: Arc<Attributes>) -> Self;
     /// What was counted since `earlier`, a point of the same stream; all of it where counting began anew.
     fn since(&self, earlier: &Self, number: NumberKind) -> Self;
+    /// Whether it says that there was no value.
+    fn is_missing(&self) -> bool;
     /// The same, read at `time` if that is later.
     fn touch(&mut self, time: UnixNanos);
-    /// Adds what `other` counted. Its start is the earlier, its time the later of the two.
-    fn add(&mut self, other: &Self, number: NumberKind);
+    /// Adds what `other` counted. Its start is the earlier, its time the later of the two. Says no, and does nothing,
+    /// where the two cannot be told as one.
+    fn add(&mut self, other: &Self, number: NumberKind) -> bool;
 }
 
 impl Sample for Point {
@@ -46,6 +100,8 @@ impl Sample for Point {
     fn since(&self, earlier: &Self, number: NumberKind) -> Self {
         let fell = match number {
             NumberKind::Unsigned | NumberKind::Nanoseconds => self.bits < earlier.bits,
+            NumberKind::Signed => self.bits.cast_signed() < earlier.bits.cast_signed(),
+            NumberKind::Missing => false,
             NumberKind::Double => f64::from_bits(self.bits) < f64::from_bits(earlier.bits),
         };
         if fell || self.began_after(earlier) {
@@ -54,13 +110,19 @@ impl Sample for Point {
         Self { bits: number.subtract(self.bits, earlier.bits), ..self.clone() }
     }
 
+    /// Those that do are metrics of their own.
+    fn is_missing(&self) -> bool {
+        false
+    }
+
     fn touch(&mut self, time: UnixNanos) {
         self.time = self.time.max(time);
     }
 
-    fn add(&mut self, other: &Self, number: NumberKind) {
+    fn add(&mut self, other: &Self, number: NumberKind) -> bool {
         self.bits = number.add(self.bits, other.bits);
         (self.start, self.time) = (self.start.min(other.start), self.time.max(other.time));
+        true
     }
 }
 
@@ -90,17 +152,25 @@ impl Sample for HistogramPoint {
         if self.began_after(earlier) || self.histogram.count() < earlier.histogram.count() {
             return self.clone();
         }
-        Self { histogram: Arc::new(self.histogram.since(&earlier.histogram, number)), ..self.clone() }
+        // One that has other edges than before began anew, whatever it says of its start.
+        let since = self.histogram.since(&earlier.histogram, number);
+        since.map_or_else(|| self.clone(), |histogram| Self { histogram: Arc::new(histogram), ..self.clone() })
+    }
+
+    fn is_missing(&self) -> bool {
+        self.histogram.is_missing()
     }
 
     fn touch(&mut self, time: UnixNanos) {
         self.time = self.time.max(time);
     }
 
-    fn add(&mut self, other: &Self, number: NumberKind) {
+    fn add(&mut self, other: &Self, number: NumberKind) -> bool {
+        let Some(sum) = self.histogram.plus(&other.histogram, number) else { return false };
         if other.histogram.count() > 0 {
-            self.histogram = Arc::new(self.histogram.plus(&other.histogram, number));
+            self.histogram = Arc::new(sum);
         }
         (self.start, self.time) = (self.start.min(other.start), self.time.max(other.time));
+        true
     }
 }

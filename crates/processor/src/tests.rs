@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use component::config::{Entry, Faults, Node, Position, Section, Value};
 use pdata::{
-    AttributeValue, Attributes, Batch, Descriptor, ExponentialHistogram, HistogramMetric, HistogramPoint, Instrument,
-    Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope, UnixNanos,
+    AttributeValue, Attributes, Batch, Descriptor, Distribution, ExponentialHistogram, HistogramMetric, HistogramPoint,
+    Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope, Temporality, UnixNanos,
 };
 
 pub(crate) fn process(pid: u32, comm: &str) -> Arc<Process> {
@@ -25,7 +25,8 @@ pub(crate) fn point(process: Option<&Arc<Process>>, id: i64, time: UnixNanos) ->
 /// The same stream's point of a distribution, whose one bucket has as many observations as `time` says.
 pub(crate) fn histogram(process: Option<&Arc<Process>>, id: i64, time: UnixNanos) -> HistogramPoint {
     let Point { attributes, start, time, .. } = point(process, id, time);
-    let histogram = Arc::new(ExponentialHistogram { counts: [time].into(), ..Default::default() });
+    let histogram = ExponentialHistogram { counts: [time].into(), ..Default::default() };
+    let histogram: Arc<Distribution> = Arc::new(histogram.into());
     HistogramPoint { attributes, start, time, histogram }
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn batch_of(points: Vec<Point>, distributions: Vec<HistogramPoint>) -
             description: "".into(),
             instrument,
             number: NumberKind::Unsigned,
-            seeds: &[],
+            ..Default::default()
         })
     };
     let metrics = Metrics {
@@ -51,7 +52,7 @@ pub(crate) fn batch_of(points: Vec<Point>, distributions: Vec<HistogramPoint>) -
             points: distributions,
         }],
     };
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
+    let (resource, scope) = (Resource::default(), Scope::new("test", "0"));
     Batch::of(Arc::new(resource), Arc::new(scope), metrics)
 }
 
@@ -60,6 +61,14 @@ pub(crate) fn batch_as(instrument: Instrument, points: Vec<Point>) -> Batch {
     let mut batch = batch(points);
     let metric = &mut batch.resources[0].scopes[0].metrics[0];
     metric.descriptor = Arc::new(Descriptor { instrument, ..(*metric.descriptor).clone() });
+    batch
+}
+
+/// The same, each number being what came since the one before.
+pub(crate) fn as_delta(mut batch: Batch) -> Batch {
+    let metric = &mut batch.resources[0].scopes[0].metrics[0];
+    let temporality = Temporality::Delta;
+    metric.descriptor = Arc::new(Descriptor { temporality, ..(*metric.descriptor).clone() });
     batch
 }
 
@@ -89,5 +98,5 @@ pub(crate) fn read<T>(entries: Vec<(&str, Value)>, read: impl FnOnce(&mut Sectio
 }
 
 fn at(line: usize, value: Value) -> Node {
-    Node { position: Position { file: "f".into(), line, column: 1 }, value }
+    Node::new(Position { file: "f".into(), line, column: 1 }, value)
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use pdata::Instrument::{Counter, ExponentialHistogram, Gauge, UpDownCounter};
 use pdata::NumberKind::{Nanoseconds, Unsigned};
+use pdata::Temporality;
 use pdata::{Descriptor, Instrument, NumberKind, SeedLabel, SeedName};
 
 /// A descriptor that batches share.
@@ -215,6 +216,7 @@ fn describe(
         unit: unit.into(),
         description: description.into(),
         instrument,
+        temporality: Temporality::Cumulative,
         number,
         seeds,
     })

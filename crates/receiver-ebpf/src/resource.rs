@@ -11,14 +11,12 @@ pub(crate) fn of_this_host() -> Arc<Resource> {
         let text = fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
         AttributeValue::Text(text.trim().into())
     };
-    Arc::new(Resource {
-        attributes: vec![
-            ("host.arch", AttributeValue::Static(std::env::consts::ARCH)),
-            ("host.name", kernel("hostname")),
-            ("os.type", AttributeValue::Static("linux")),
-            ("os.version", kernel("osrelease")),
-            ("service.name", AttributeValue::Static("tfo-agent")),
-            ("service.version", AttributeValue::Static(env!("CARGO_PKG_VERSION"))),
-        ],
-    })
+    Arc::new(Resource::new(vec![
+        ("host.arch", AttributeValue::Static(std::env::consts::ARCH)),
+        ("host.name", kernel("hostname")),
+        ("os.type", AttributeValue::Static("linux")),
+        ("os.version", kernel("osrelease")),
+        ("service.name", AttributeValue::Static("tfo-agent")),
+        ("service.version", AttributeValue::Static(env!("CARGO_PKG_VERSION"))),
+    ]))
 }

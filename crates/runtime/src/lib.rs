@@ -11,7 +11,11 @@ mod failure;
 mod graph;
 mod run;
 
-pub use config::{Config, Encoding, Logs, Source};
-pub use failure::{Failure, Kind};
+pub use component::Kind;
+pub use config::{
+    Config, Encoding, Environment, Loading, Logs, ProcessEnvironment, Source, Translate, document_keys, expand_tree,
+    read_tree,
+};
+pub use failure::Failure;
 pub use graph::Service;
-pub use run::{Summary, Totals};
+pub use run::{Reloading, Summary, Totals};

@@ -26,11 +26,17 @@ fn all_faults_of_all_files_and_components_come_at_once() {
 
 #[test]
 fn an_empty_service_and_empty_pipelines_are_faults() {
-    assert_eq!(faults("receivers:\n  source:\n"), ["f.yaml:1:1: service must have at least one pipeline"]);
-    assert_eq!(faults("service: {}\n"), ["f.yaml:1:1: service must have at least one pipeline"]);
+    let (no_pipeline, no_exporter) =
+        ("service must have at least one pipeline", "no exporter configuration specified in config");
+    let first = |text: &str| format!("f.yaml:1:1: {text}");
+    let empty = first("empty configuration file: no receivers, exporters or other components");
+    assert_eq!(faults("receivers:\n  source:\n"), [first(no_exporter), first(no_pipeline)]);
+    assert_eq!(faults("service: {}\n"), [empty.clone(), first(no_pipeline)]);
+    assert_eq!(faults("{}\n"), ["f.yaml:1:1: empty configuration file"]);
     assert_eq!(
         faults("service:\n  pipelines:\n    metrics:\n"),
         [
+            &*empty,
             "f.yaml:3:12: service::pipelines::metrics: must have at least one exporter",
             "f.yaml:3:12: service::pipelines::metrics: must have at least one receiver",
         ]
@@ -60,8 +66,15 @@ fn wrong_ids_and_wrong_references_are_faults_with_the_collectors_words() {
 #[test]
 fn a_list_of_the_wrong_type_is_one_fault() {
     let text = "receivers: {source: }\nexporters: {sink: }\nservice:\n  pipelines:\n    metrics:\n      receivers: \
-                source\n      exporters: [sink]\n";
-    assert_eq!(faults(text), ["f.yaml:6:18: expected a list, found a string"]);
+                7\n      exporters: [sink]\n";
+    assert_eq!(faults(text), ["f.yaml:6:18: expected a list, found a whole number"]);
+}
+
+#[test]
+fn text_with_commas_is_a_list() {
+    let text = "receivers: {source: , source/2: }\nexporters: {sink: }\nservice:\n  pipelines:\n    metrics:\n      \
+                receivers: source,source/2\n      exporters: sink\n";
+    assert_eq!(faults(text), [""; 0]);
 }
 
 #[test]
@@ -70,6 +83,7 @@ fn duplicate_keys_and_other_faults_come_together() {
     assert_eq!(
         faults(text),
         [
+            "f.yaml:1:1: no exporter configuration specified in config",
             "f.yaml:3:3: mapping key \"source\" already defined at line 2",
             "f.yaml:4:1: service must have at least one pipeline",
             "f.yaml:4:22: expected a map, found a whole number",

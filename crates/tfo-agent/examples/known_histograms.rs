@@ -18,6 +18,7 @@ static COMPONENTS: Components = Components {
     receivers: &[&KNOWN],
     processors: &[&processor::process_filter::FACTORY, &processor::interval::FACTORY],
     exporters: &[&exporter_otlp::FACTORY, &exporter_prometheus::FACTORY, &exporter_debug::FACTORY],
+    connectors: &[],
     extensions: &[],
 };
 
@@ -68,7 +69,8 @@ fn batch(start: u64, time: u64) -> Batch {
         Arc::new(Attributes::of_process(process.clone(), own))
     };
     let histogram = |(name, scale, zero_count, offset, counts, sum): Distribution| {
-        let histogram = Arc::new(ExponentialHistogram { scale, zero_count, offset, counts: counts.into(), sum });
+        let histogram = ExponentialHistogram { scale, zero_count, offset, counts: counts.into(), sum, extras: None };
+        let histogram = Arc::new(histogram.into());
         HistogramPoint { attributes: set(name), start, time, histogram }
     };
     let number = |name| vec![Point { attributes: set(name), start, time, bits: 7 }];
@@ -82,14 +84,14 @@ fn batch(start: u64, time: u64) -> Batch {
             points: DISTRIBUTIONS.map(histogram).into(),
         }],
     };
-    let resource = Resource { attributes: vec![("service.name", AttributeValue::Static("known"))] };
-    Batch::of(Arc::new(resource), Arc::new(Scope { name: "known_histograms", version: "0" }), metrics)
+    let resource = Resource::new(vec![("service.name", AttributeValue::Static("known"))]);
+    Batch::of(Arc::new(resource), Arc::new(Scope::new("known_histograms", "0")), metrics)
 }
 
 fn described(name: &'static str, unit: &'static str, instrument: Instrument) -> Arc<Descriptor> {
     let number = if unit == "s" { NumberKind::Nanoseconds } else { NumberKind::Unsigned };
     let description = "Known to the test.".into();
-    Arc::new(Descriptor { name: name.into(), unit: unit.into(), description, instrument, number, seeds: &[] })
+    Arc::new(Descriptor { name: name.into(), unit: unit.into(), description, instrument, number, ..Default::default() })
 }
 
 fn now() -> u64 {

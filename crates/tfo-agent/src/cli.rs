@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use runtime::Source;
 
 /// Measures a Linux host from inside the kernel and carries it through a declared pipeline.
 #[derive(Debug, Parser)]
@@ -18,8 +19,11 @@ pub(crate) enum Command {
     Start(Start),
     /// Check a configuration, all of it, without starting anything.
     Validate(Validate),
+    /// Print the configuration as it is after all files, references and --set, and where each value came from.
+    #[command(alias = "print-initial-config")]
+    PrintConfig(PrintConfig),
     /// List every component with its configuration keys, as YAML.
-    Components,
+    Components(Components),
     /// Remove what an agent that is gone left pinned in the kernel.
     Unpin {
         /// The directory given as extensions::ebpf::pin_path.
@@ -35,6 +39,9 @@ pub(crate) struct Start {
     /// How log lines look; by default as service::telemetry::logs::encoding says.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Read the configuration anew when one of its files changes, as SIGHUP has it read.
+    #[arg(long)]
+    pub(crate) watch_config: bool,
 }
 
 #[derive(Debug, Args)]
@@ -44,11 +51,34 @@ pub(crate) struct Validate {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct PrintConfig {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Components {
+    /// Print the JSON Schema of a configuration instead, by which editors complete and check it.
+    #[arg(long)]
+    pub(crate) schema: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Sources {
-    /// Configuration file; given several times, a later one lies over the earlier ones.
-    /// Without it: /etc/tfo-agent/config.yaml if that exists, else the built-in default pipeline.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Vec<PathBuf>,
+    /// Configuration file, or file:PATH, env:VARIABLE or yaml:TEXT; given several times, a later one lies over the
+    /// earlier ones. Without it: /etc/tfo-agent/config.yaml if that exists, else the built-in default pipeline.
+    #[arg(long, value_name = "FILE", value_parser = Source::from_argument)]
+    pub(crate) config: Vec<Source>,
+    /// A value over all files, such as exporters.prometheus.endpoint=0.0.0.0:8888.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Source::from_set)]
+    pub(crate) set: Vec<Source>,
+    /// Of the Collector; this agent has none.
+    #[arg(long, value_name = "GATES", hide = true, value_parser = refuse_gates)]
+    pub(crate) feature_gates: Vec<String>,
+}
+
+fn refuse_gates(gates: &str) -> Result<String, String> {
+    Err(format!("{gates:?} is of the Collector: this agent has no feature gates, leave it out"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

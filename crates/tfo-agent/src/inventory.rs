@@ -21,6 +21,7 @@ fn write(out: &mut dyn Write) -> io::Result<()> {
     section(out, "receivers", COMPONENTS.receivers)?;
     section(out, "processors", COMPONENTS.processors)?;
     section(out, "exporters", COMPONENTS.exporters)?;
+    section(out, "connectors", COMPONENTS.connectors)?;
     section(out, "extensions", COMPONENTS.extensions)?;
     out.flush()
 }
@@ -45,7 +46,7 @@ fn entry<T>(out: &mut dyn Write, factory: &Factory<T>) -> io::Result<()> {
     writeln!(out, "    summary: {:?}", factory.summary)?;
     writeln!(out, "    keys:")?;
     let width = keys.iter().map(|key| key.path.len() + key.default.len()).max().unwrap_or(0);
-    for Key { path, takes, default, doc } in &keys {
+    for Key { path, takes, default, doc, .. } in &keys {
         let padding = " ".repeat(width - path.len() - default.len());
         writeln!(out, "      {path}: {default}{padding}  # {takes}: {doc}")?;
     }
@@ -67,7 +68,7 @@ mod tests {
         keys.extend(keys_of(COMPONENTS.processors));
         keys.extend(keys_of(COMPONENTS.exporters));
         keys.extend(keys_of(COMPONENTS.extensions));
-        for Key { path, takes, default, doc } in keys {
+        for Key { path, takes, default, doc, .. } in keys {
             let row = format!("| `{path}` | `{default}` | {takes} | {doc} |");
             assert!(page.contains(&row), "docs/configuration.md lacks: {row}");
         }

@@ -3,8 +3,11 @@
 
 mod cli;
 mod components;
+mod guide;
 mod inventory;
 mod logs;
+mod reload;
+mod schema;
 mod start;
 mod unpin;
 
@@ -16,7 +19,9 @@ fn main() -> ExitCode {
     match cli::Cli::parse().command {
         cli::Command::Start(options) => start::start(&options),
         cli::Command::Validate(options) => start::validate(&options),
-        cli::Command::Components => inventory::print(),
+        cli::Command::PrintConfig(options) => start::print_config(&options),
+        cli::Command::Components(options) if options.schema => schema::print(),
+        cli::Command::Components(_) => inventory::print(),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
     }
 }

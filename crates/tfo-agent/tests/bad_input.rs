@@ -92,10 +92,26 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
     ),
     (
         "unknown component, near to none",
-        "receivers: {ebpf_syscalls: }\nprocessors:\n  batch:\nexporters: {debug: }\n\
-         service: {pipelines: {metrics: {receivers: [ebpf_syscalls], processors: [batch], exporters: [debug]}}}\n",
+        "receivers: {ebpf_syscalls: }\nprocessors:\n  homegrown:\nexporters: {debug: }\n\
+         service: {pipelines: {metrics: {receivers: [ebpf_syscalls], processors: [homegrown], exporters: [debug]}}}\n",
         &[
-            "3:3: unknown processor type \"batch\" (known: process_filter, interval, resource, attributes, cardinality, memory_limiter)",
+            "3:3: unknown processor type \"homegrown\" (known: process_filter, interval, resource, attributes, cardinality, memory_limiter)",
+        ],
+    ),
+    (
+        "components and keys that only the Collector has",
+        "receivers: {ebpf_syscalls: , hostmetrics: }\nprocessors:\n  batch:\n  filter:\n    metrics: {metric: ['true']}\n\
+         exporters:\n  kafka:\n  otlp:\n    tls: {insecure: true}\n    auth: {authenticator: oauth2client}\n    \
+         sending_queue: {num_consumers: 4, wait_for_result: true}\nservice:\n  telemetry: {traces: }\n  \
+         pipelines:\n    metrics: {receivers: [ebpf_syscalls], processors: [batch, filter], exporters: [otlp]}\n    \
+         logs: {receivers: [ebpf_syscalls], exporters: [otlp]}\n",
+        &[
+            "1:30: \"hostmetrics\" is a component of the Collector that this agent does not have (receivers here: ebpf_syscalls, ebpf_network, ebpf_fileio, ebpf_scheduler, ebpf_memory, ebpf_tcpstate)",
+            "4:3: \"filter\" is a component of the Collector that this agent does not have; to choose processes use process_filter, to bound the number of streams use cardinality, and to leave out metrics leave out their receiver: OTTL conditions are not supported (processors here: process_filter, interval, resource, attributes, cardinality, memory_limiter)",
+            "7:3: \"kafka\" is a component of the Collector that this agent does not have (exporters here: otlp_grpc, otlp_http, prometheus, debug)",
+            "10:5: \"auth\" of the Collector: authenticators are not supported: send a token by headers, as headers: {authorization: \"Bearer ${env:TOKEN}\"}",
+            "11:39: \"wait_for_result\" of the Collector: not supported: who fills the queue does not wait for the far side",
+            "16:5: service::pipelines::logs: this agent makes metrics only, remove this pipeline of logs",
         ],
     ),
     (
@@ -106,14 +122,21 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
     (
         "no exporters",
         "receivers: {ebpf_syscalls: }\nservice:\n  pipelines:\n    metrics:\n      receivers: [ebpf_syscalls]\n",
-        &["5:7: service::pipelines::metrics: must have at least one exporter"],
+        &[
+            "1:1: no exporter configuration specified in config",
+            "5:7: service::pipelines::metrics: must have at least one exporter",
+        ],
     ),
     (
         "no pipelines",
         "receivers: {ebpf_syscalls: }\nexporters: {debug: }\nservice:\n  pipelines:\n",
         &["3:1: service must have at least one pipeline"],
     ),
-    ("no service", "receivers: {ebpf_syscalls: }\n", &["1:1: service must have at least one pipeline"]),
+    (
+        "no service",
+        "receivers: {ebpf_syscalls: }\n",
+        &["1:1: no exporter configuration specified in config", "1:1: service must have at least one pipeline"],
+    ),
     (
         "references to what is not configured",
         "receivers: {ebpf_syscalls: }\nexporters: {debug: }\nservice:\n  extensions: [health]\n  pipelines:\n    \
@@ -159,7 +182,15 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
             "6:5: unknown key \"compresion\", did you mean \"compression\"?",
         ],
     ),
-    ("empty file", "", &["1:1: empty configuration file"]),
+    (
+        "empty file beside another",
+        "",
+        &[
+            "1:1: no exporter configuration specified in config",
+            "1:1: no receiver configuration specified in config",
+            "1:1: service must have at least one pipeline",
+        ],
+    ),
     (
         "invalid YAML",
         "receivers:\n\tebpf_syscalls:\n",
@@ -172,10 +203,15 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
         &["5:5: service::pipelines::traces: this agent makes metrics only, remove this pipeline of traces"],
     ),
     (
-        "substitution",
-        "receivers: {ebpf_syscalls: }\nexporters:\n  otlp_grpc:\n    endpoint: ${env:OTLP_ENDPOINT}\n\
+        "references to what cannot be",
+        "receivers: {ebpf_syscalls: {collection_interval: \"${env:5S}\"}}\nexporters:\n  otlp_grpc:\n    \
+         endpoint: ${VARIABLE:-localhost:4317}\n    timeout: ${file:/nonexistent/timeout}\n\
          service: {pipelines: {metrics: {receivers: [ebpf_syscalls], exporters: [otlp_grpc]}}}\n",
-        &["4:15: substitution like ${env:X} is not available in this version; $$ writes a literal $"],
+        &[
+            "1:50: environment variable \"5S\" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$",
+            "4:15: scheme \"VARIABLE\" is not supported for uri \"VARIABLE:-localhost:4317\", write ${env:NAME:-DEFAULT}",
+            "5:14: unable to read the file file:/nonexistent/timeout: No such file or directory (os error 2): check that the file exists, is UTF-8 and may be read by this user",
+        ],
     ),
 ];
 
@@ -292,16 +328,18 @@ fn unpin_removes_what_a_killed_agent_left_and_nothing_of_a_running_one() {
 }
 
 #[test]
-fn every_shipped_pipeline_is_valid_and_the_version_is_told() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
+fn every_shipped_configuration_is_valid_and_the_version_is_told() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut checked = 0;
-    for file in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-        assert_eq!(file.extension().unwrap(), "yaml", "{}", file.display());
-        let outcome = run(binary().args(["validate", "--config"]).arg(&file));
-        assert_eq!(outcome, (Some(0), String::new(), String::new()), "{}", file.display());
-        checked += 1;
+    for directory in ["pipelines", "configs"] {
+        for file in fs::read_dir(root.join(directory)).unwrap().map(|entry| entry.unwrap().path()) {
+            assert_eq!(file.extension().unwrap(), "yaml", "{}", file.display());
+            let outcome = run(binary().args(["validate", "--config"]).arg(&file));
+            assert_eq!(outcome, (Some(0), String::new(), String::new()), "{}", file.display());
+            checked += 1;
+        }
     }
-    assert!(checked > 0);
+    assert!(checked > 3);
     let version = format!("tfo-agent {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(run(binary().arg("--version")), (Some(0), version, String::new()));
 }

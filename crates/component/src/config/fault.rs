@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A place in a configuration source.
+///
+/// A source without lines, such as a `--set`, has line 0 and is named alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Path of the file as it was given, or another name of the source.
@@ -16,7 +18,10 @@ pub struct Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}:{}", self.file, self.column),
+        }
     }
 }
 
@@ -35,27 +40,45 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults found so far.
+/// All faults found so far, and what is accepted but worth a word.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    faults: Vec<Fault>,
+    notices: Vec<Fault>,
+}
 
 impl Faults {
-    /// Notes one more.
+    /// Notes one more fault.
     pub fn add(&mut self, position: &Position, text: impl Into<String>) {
-        self.0.push(Fault { position: position.clone(), text: text.into() });
+        self.faults.push(Fault { position: position.clone(), text: text.into() });
     }
 
-    /// Whether none has been found.
+    /// Notes what is accepted but has no effect, or should be written another way.
+    pub fn notice(&mut self, position: &Position, text: impl Into<String>) {
+        self.notices.push(Fault { position: position.clone(), text: text.into() });
+    }
+
+    /// Whether no fault has been found; notices are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.faults.is_empty()
     }
 
-    /// All of them in order of file, line and column, each once.
+    /// The notices so far, in order of file, line and column, each once.
     #[must_use]
-    pub fn into_sorted(mut self) -> Vec<Fault> {
-        self.0.sort();
-        self.0.dedup();
-        self.0
+    pub fn take_notices(&mut self) -> Vec<Fault> {
+        sorted(std::mem::take(&mut self.notices))
     }
+
+    /// All faults in order of file, line and column, each once.
+    #[must_use]
+    pub fn into_sorted(self) -> Vec<Fault> {
+        sorted(self.faults)
+    }
+}
+
+fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort();
+    faults.dedup();
+    faults
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Faults, Node, Value};
+use super::{Faults, Node, Shape, Value};
 
 /// A type that a configuration value can have.
 pub trait Field: Sized {
@@ -16,6 +16,18 @@ pub trait Field: Sized {
 
     /// As it would be written in YAML.
     fn show(&self) -> String;
+
+    /// What it looks like, for a schema.
+    #[must_use]
+    fn shape() -> Shape {
+        Shape::Any
+    }
+
+    /// What a reference to something that is not there means, as in the Collector; `None` means the default.
+    #[must_use]
+    fn zero(_unset: &Node) -> Option<Self> {
+        None
+    }
 }
 
 /// A number of bytes, written as `32MiB`, `8KB` or a plain number.
@@ -45,6 +57,14 @@ impl Field for bool {
     fn show(&self) -> String {
         self.to_string()
     }
+
+    fn shape() -> Shape {
+        Shape::Bool
+    }
+
+    fn zero(_unset: &Node) -> Option<Self> {
+        Some(false)
+    }
 }
 
 impl Field for u64 {
@@ -56,12 +76,27 @@ impl Field for u64 {
                 faults.add(&node.position, format!("must not be negative, is {number}"));
                 None
             }),
+            // 1e6 is whole too; what is below 2^53 is exact.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to be whole and in range"
+            )]
+            Value::Float(number) if number.fract() == 0.0 && (0.0..9e15).contains(&number) => Some(number as Self),
             _ => mismatch::<Self>(node, faults),
         }
     }
 
     fn show(&self) -> String {
         self.to_string()
+    }
+
+    fn shape() -> Shape {
+        Shape::Unsigned(Self::MAX)
+    }
+
+    fn zero(_unset: &Node) -> Option<Self> {
+        Some(0)
     }
 }
 
@@ -78,6 +113,14 @@ impl Field for u32 {
 
     fn show(&self) -> String {
         self.to_string()
+    }
+
+    fn shape() -> Shape {
+        Shape::Unsigned(Self::MAX.into())
+    }
+
+    fn zero(_unset: &Node) -> Option<Self> {
+        Some(0)
     }
 }
 
@@ -96,20 +139,33 @@ impl Field for f64 {
     fn show(&self) -> String {
         self.to_string()
     }
+
+    fn shape() -> Shape {
+        Shape::Number
+    }
+
+    fn zero(_unset: &Node) -> Option<Self> {
+        Some(0.0)
+    }
 }
 
 impl Field for String {
     const TYPE: &'static str = "a string";
 
     fn parse(node: &Node, faults: &mut Faults) -> Option<Self> {
-        match &node.value {
-            Value::Text(text) => Some(text.clone()),
-            _ => mismatch::<Self>(node, faults),
-        }
+        node.text().map(str::to_owned).or_else(|| mismatch::<Self>(node, faults))
     }
 
     fn show(&self) -> String {
         format!("{self:?}")
+    }
+
+    fn shape() -> Shape {
+        Shape::Text
+    }
+
+    fn zero(unset: &Node) -> Option<Self> {
+        Some(unset.text().unwrap_or_default().to_owned())
     }
 }
 
@@ -139,6 +195,14 @@ impl Field for Duration {
             _ => format!("{}ns", self.as_nanos()),
         }
     }
+
+    fn shape() -> Shape {
+        Shape::Duration
+    }
+
+    fn zero(_unset: &Node) -> Option<Self> {
+        Some(Self::ZERO)
+    }
 }
 
 impl Field for ByteSize {
@@ -162,6 +226,14 @@ impl Field for ByteSize {
     fn show(&self) -> String {
         self.to_string()
     }
+
+    fn shape() -> Shape {
+        Shape::Bytes
+    }
+
+    fn zero(_unset: &Node) -> Option<Self> {
+        Some(Self(0))
+    }
 }
 
 impl<T: Field> Field for Vec<T> {
@@ -170,10 +242,7 @@ impl<T: Field> Field for Vec<T> {
     fn parse(node: &Node, faults: &mut Faults) -> Option<Self> {
         match &node.value {
             Value::Null => Some(Self::new()),
-            // Each element is looked at, so that all faults show.
-            Value::List(items) => {
-                items.iter().map(|item| T::parse(item, faults)).collect::<Vec<_>>().into_iter().collect()
-            }
+            Value::List(_) | Value::Text(_) => every(node.elements().iter().map(|item| element(item, faults))),
             _ => mismatch::<Self>(node, faults),
         }
     }
@@ -181,6 +250,10 @@ impl<T: Field> Field for Vec<T> {
     fn show(&self) -> String {
         let items: Vec<String> = self.iter().map(Field::show).collect();
         format!("[{}]", items.join(", "))
+    }
+
+    fn shape() -> Shape {
+        Shape::List(Box::new(T::shape()))
     }
 }
 
@@ -191,9 +264,7 @@ impl<T: Field> Field for BTreeMap<String, T> {
         match &node.value {
             Value::Null => Some(Self::new()),
             Value::Map(entries) => {
-                let values: Vec<Option<(String, T)>> =
-                    entries.iter().map(|entry| Some((entry.key.clone(), T::parse(&entry.node, faults)?))).collect();
-                values.into_iter().collect()
+                every(entries.iter().map(|entry| Some((entry.key.clone(), element(&entry.node, faults)?))))
             }
             _ => mismatch::<Self>(node, faults),
         }
@@ -207,6 +278,21 @@ impl<T: Field> Field for BTreeMap<String, T> {
         }
         text + "}"
     }
+
+    fn shape() -> Shape {
+        Shape::Map(Box::new(T::shape()))
+    }
+}
+
+/// The value inside a list or map, where null is a zero.
+fn element<T: Field>(node: &Node, faults: &mut Faults) -> Option<T> {
+    let zero = if node.value == Value::Null { T::zero(node) } else { None };
+    zero.or_else(|| T::parse(node, faults))
+}
+
+/// All of them, or none where one is missing; each is looked at, so that all faults show.
+fn every<T, C: FromIterator<T>>(values: impl Iterator<Item = Option<T>>) -> Option<C> {
+    values.collect::<Vec<_>>().into_iter().collect()
 }
 
 fn mismatch<T: Field>(node: &Node, faults: &mut Faults) -> Option<T> {

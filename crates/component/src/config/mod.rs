@@ -9,8 +9,14 @@ mod fault;
 mod field;
 mod node;
 mod section;
+mod shape;
+mod tls_version;
+mod words;
 
 pub use fault::{Fault, Faults, Position};
 pub use field::{ByteSize, Field};
-pub use node::{Entry, Node, Value};
-pub use section::{Configuration, Key, Section, suggestion};
+pub use node::{Entry, Node, Origin, Value};
+pub use section::{Configuration, Foreign, Key, Section};
+pub use shape::Shape;
+pub use tls_version::TlsVersion;
+pub use words::suggestion;

@@ -1,6 +1,6 @@
 //! Reading one map of the configuration, key by key.
 
-use super::{Entry, Fault, Faults, Field, Node, Position, Value};
+use super::{Entry, Fault, Faults, Field, Node, Position, Shape, Value, suggestion};
 
 /// A group of keys that are read together, such as one component's.
 pub trait Configuration: Sized {
@@ -19,6 +19,23 @@ pub struct Key {
     pub default: String,
     /// What it means, with its unit.
     pub doc: &'static str,
+    /// What it takes, for a schema.
+    pub shape: Shape,
+    /// Whether it must be given.
+    pub required: bool,
+    /// Whether its value is not to be shown.
+    pub secret: bool,
+}
+
+/// A key that users know from the Collector's component of the same name, and that this agent does not have.
+#[derive(Debug, Clone, Copy)]
+pub struct Foreign {
+    /// With the sections it stands in, as `sending_queue.num_consumers`.
+    pub path: &'static str,
+    /// What to say of it.
+    pub text: &'static str,
+    /// Whether the configuration means the same without it: a notice then, a fault otherwise.
+    pub harmless: bool,
 }
 
 /// A map of the configuration while it is read.
@@ -31,13 +48,24 @@ pub struct Section<'a> {
     faults: &'a mut Faults,
     keys: &'a mut Vec<Key>,
     known: Vec<&'static str>,
+    foreign: &'a [Foreign],
 }
 
 impl<'a> Section<'a> {
     /// Reads `read`'s keys from `node`, where null or nothing at all means the defaults.
     pub fn read_node<T>(node: Option<&Node>, faults: &mut Faults, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
+        Self::read_beside(&[], node, faults, read)
+    }
+
+    /// The same, where keys of `foreign` that `read` does not ask for are answered with their texts.
+    pub fn read_beside<T>(
+        foreign: &[Foreign],
+        node: Option<&Node>,
+        faults: &mut Faults,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
         let mut section =
-            Section { prefix: String::new(), node: None, faults, keys: &mut Vec::new(), known: Vec::new() };
+            Section { prefix: String::new(), node: None, faults, keys: &mut Vec::new(), known: Vec::new(), foreign };
         section.open(node);
         let value = read(&mut section);
         section.close();
@@ -53,22 +81,34 @@ impl<'a> Section<'a> {
             faults: &mut faults,
             keys: &mut keys,
             known: Vec::new(),
+            foreign: &[],
         });
         keys
     }
 
     /// The value under `key`, or `default` where it is absent, null or faulty.
     pub fn field<T: Field>(&mut self, key: &'static str, doc: &'static str, default: T) -> T {
-        self.note(key, T::TYPE, default.show(), doc);
+        self.note(key, T::TYPE, default.show(), doc).shape = T::shape();
         match self.entry(key) {
+            Some(entry) if entry.node.is_unset() => T::zero(&entry.node).unwrap_or(default),
             Some(entry) if entry.node.value != Value::Null => T::parse(&entry.node, self.faults).unwrap_or(default),
             _ => default,
         }
     }
 
+    /// The same as [`field`](Self::field), of a value that nobody is to see: `print-config` leaves it out.
+    pub fn secret<T: Field>(&mut self, key: &'static str, doc: &'static str, default: T) -> T {
+        let value = self.field(key, doc, default);
+        if let Some(key) = self.keys.last_mut() {
+            key.secret = true;
+        }
+        value
+    }
+
     /// The value under `key`; that it is absent is a fault, and `fallback` goes on in its place.
     pub fn required<T: Field>(&mut self, key: &'static str, doc: &'static str, fallback: T) -> T {
-        self.note(key, T::TYPE, String::new(), doc);
+        let noted = self.note(key, T::TYPE, String::new(), doc);
+        (noted.shape, noted.required) = (T::shape(), true);
         match self.entry(key) {
             Some(entry) => T::parse(&entry.node, self.faults).unwrap_or(fallback),
             None => {
@@ -84,12 +124,11 @@ impl<'a> Section<'a> {
     pub fn choice<T: Copy>(&mut self, key: &'static str, doc: &'static str, choices: &[(&'static str, T)]) -> T {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let (first, default) = choices[0];
-        self.note(key, &format!("one of {}", words.join(", ")), first.to_owned(), doc);
+        let noted = self.note(key, &format!("one of {}", words.join(", ")), first.to_owned(), doc);
+        noted.shape = Shape::Choice(words.clone());
         let Some(entry) = self.entry(key).filter(|entry| entry.node.value != Value::Null) else { return default };
-        let chosen = match &entry.node.value {
-            Value::Text(text) => choices.iter().find(|(word, _)| word == text),
-            _ => None,
-        };
+        let text = entry.node.text();
+        let chosen = choices.iter().find(|(word, _)| Some(*word) == text);
         if let Some((_, value)) = chosen {
             *value
         } else {
@@ -103,7 +142,8 @@ impl<'a> Section<'a> {
         self.known.push(key);
         let node = self.entry(key).map(|entry| &entry.node);
         let prefix = format!("{}{key}.", self.prefix);
-        let mut inner = Section { prefix, node: None, faults: self.faults, keys: self.keys, known: Vec::new() };
+        let (faults, keys, foreign) = (&mut *self.faults, &mut *self.keys, self.foreign);
+        let mut inner = Section { prefix, node: None, faults, keys, known: Vec::new(), foreign };
         inner.open(node);
         let value = read(&mut inner);
         inner.close();
@@ -118,10 +158,25 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Accepts a key that has no effect here, with `text` as a notice.
+    pub fn ignore(&mut self, key: &'static str, text: &str) {
+        self.known.push(key);
+        if let Some(entry) = self.entry(key) {
+            self.faults.notice(&entry.position, text);
+        }
+    }
+
     /// Notes a fault of the value under `key`, or of the whole section where that key is absent.
     pub fn fault_at(&mut self, key: &str, text: impl Into<String>) {
         if let Some(position) = self.position(key) {
             self.faults.add(&position, text);
+        }
+    }
+
+    /// Notes that the value under `key` is accepted, but should be written another way or has no effect.
+    pub fn notice_at(&mut self, key: &str, text: impl Into<String>) {
+        if let Some(position) = self.position(key) {
+            self.faults.notice(&position, text);
         }
     }
 
@@ -145,9 +200,12 @@ impl<'a> Section<'a> {
         self.node?.get(key)
     }
 
-    fn note(&mut self, key: &'static str, takes: &str, default: String, doc: &'static str) {
+    fn note(&mut self, key: &'static str, takes: &str, default: String, doc: &'static str) -> &mut Key {
         self.known.push(key);
-        self.keys.push(Key { path: format!("{}{key}", self.prefix), takes: takes.to_owned(), default, doc });
+        let (path, takes) = (format!("{}{key}", self.prefix), takes.to_owned());
+        self.keys.push(Key { path, takes, default, doc, shape: Shape::Any, required: false, secret: false });
+        let last = self.keys.len() - 1;
+        &mut self.keys[last]
     }
 
     fn open<'n: 'a>(&mut self, node: Option<&'n Node>) {
@@ -161,8 +219,15 @@ impl<'a> Section<'a> {
     fn close(self) {
         let Some(Node { value: Value::Map(entries), .. }) = self.node else { return };
         for entry in entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
-            let text = format!("unknown key {:?}{}", entry.key, suggestion(&entry.key, &self.known));
-            self.faults.add(&entry.position, text);
+            let path = format!("{}{}", self.prefix, entry.key);
+            match self.foreign.iter().find(|foreign| foreign.path == path) {
+                Some(foreign) if foreign.harmless => self.faults.notice(&entry.position, foreign.text),
+                Some(foreign) => self.faults.add(&entry.position, foreign.text),
+                None => {
+                    let text = format!("unknown key {:?}{}", entry.key, suggestion(&entry.key, &self.known));
+                    self.faults.add(&entry.position, text);
+                }
+            }
         }
     }
 }
@@ -173,36 +238,6 @@ impl From<Fault> for String {
     }
 }
 
-/// What to say after an unknown word: `, did you mean "x"?`, or the list of what is known.
-#[must_use]
-pub fn suggestion(word: &str, known: &[&str]) -> String {
-    match closest(word, known) {
-        Some(best) => format!(", did you mean {best:?}?"),
-        None if known.is_empty() => ": there are no keys here".to_owned(),
-        None => format!(" (known: {})", known.join(", ")),
-    }
-}
-
-/// The word of `known` that is at most a third of its letters away from `word`.
-fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let near = known.iter().map(|candidate| (distance(word, candidate), *candidate)).min()?;
-    (near.0 <= near.1.len().div_ceil(3)).then_some(near.1)
-}
-
-/// Levenshtein distance in bytes: keys are ASCII.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let substitution = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substitution.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -210,7 +245,7 @@ mod tests {
     use super::*;
 
     fn at(line: usize, column: usize, value: Value) -> Node {
-        Node { position: Position { file: "f.yaml".into(), line, column }, value }
+        Node::new(Position { file: "f.yaml".into(), line, column }, value)
     }
 
     fn entry(line: usize, key: &str, value: Value) -> Entry {

@@ -86,7 +86,7 @@ fn batch() -> Arc<Batch> {
         description: "Calls.".into(),
         instrument: Instrument::Counter,
         number: NumberKind::Unsigned,
-        seeds: &[],
+        ..Default::default()
     };
     let point = |id| Point {
         attributes: Arc::new(Attributes::new(vec![("id", AttributeValue::Int(id))])),
@@ -95,7 +95,7 @@ fn batch() -> Arc<Batch> {
         bits: 3,
     };
     let metrics = vec![Metric { descriptor: Arc::new(descriptor), points: (0..5000).map(point).collect() }];
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
+    let (resource, scope) = (Resource::default(), Scope::new("test", "0"));
     Arc::new(Batch::of(Arc::new(resource), Arc::new(scope), metrics))
 }
 
@@ -224,7 +224,7 @@ fn signed() -> (String, rcgen::Certificate, rcgen::KeyPair) {
 }
 
 fn node(value: Value) -> Node {
-    Node { position: Position { file: "f".into(), line: 1, column: 1 }, value }
+    Node::new(Position { file: "f".into(), line: 1, column: 1 }, value)
 }
 
 pub(crate) fn text(text: &str) -> Value {

@@ -1,6 +1,6 @@
 //! Batches that are too large for one request.
 
-use pdata::{ExponentialHistogram, HistogramMetric, HistogramPoint, Metrics};
+use pdata::{Distribution, ExponentialHistogram, HistogramMetric, HistogramPoint, Metrics};
 
 use super::*;
 use crate::split::split;
@@ -32,9 +32,17 @@ fn large(numbers: i64, histograms: i64) -> Arc<Batch> {
     let attributes = |id| Arc::new(Attributes::new(vec![("id", AttributeValue::Int(id))]));
     let descriptor = |instrument| {
         let (unit, number) = ("s".into(), NumberKind::Nanoseconds);
-        Arc::new(Descriptor { name: "m".into(), unit, description: "".into(), instrument, number, seeds: &[] })
+        Arc::new(Descriptor {
+            name: "m".into(),
+            unit,
+            description: "".into(),
+            instrument,
+            number,
+            ..Default::default()
+        })
     };
-    let histogram = Arc::new(ExponentialHistogram { counts: vec![1 << 40; 160].into(), ..Default::default() });
+    let histogram = ExponentialHistogram { counts: vec![1 << 40; 160].into(), ..Default::default() };
+    let histogram: Arc<Distribution> = Arc::new(histogram.into());
     let number = |id| Point { attributes: attributes(id), start: 1, time: 2, bits: 3 };
     let distribution =
         |id| HistogramPoint { attributes: attributes(id), start: 1, time: 2, histogram: histogram.clone() };
@@ -42,7 +50,7 @@ fn large(numbers: i64, histograms: i64) -> Arc<Batch> {
     let numbers = vec![Metric { descriptor: descriptor(Instrument::Counter), points }];
     let points = (0..histograms).map(distribution).collect();
     let histograms = vec![HistogramMetric { descriptor: descriptor(Instrument::ExponentialHistogram), points }];
-    let (resource, scope) = (Resource { attributes: vec![] }, Scope { name: "test", version: "0" });
+    let (resource, scope) = (Resource::default(), Scope::new("test", "0"));
     Arc::new(Batch::of(Arc::new(resource), Arc::new(scope), Metrics { numbers, histograms }))
 }
 

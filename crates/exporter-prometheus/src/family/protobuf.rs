@@ -3,11 +3,13 @@
 //! Tags are `field number << 3 | wire type`; the numbers are those of client_model's metrics.proto.
 //! The few messages are written by hand: general protobuf code would hold a page's labels as owned strings.
 
-use pdata::{Descriptor, Instrument};
+use pdata::{Distribution, Summary};
 
 use super::buckets;
-use super::samples::Samples;
-use super::value::{Distribution, Number};
+use super::options::Options;
+use super::plan::{Family, Kind};
+use super::samples::{Samples, Span};
+use super::value::{Number, Observed};
 
 /// A `LabelPair`, as a field of `Metric`.
 pub(super) fn label(out: &mut Vec<u8>, name: &str, value: &str) {
@@ -18,77 +20,120 @@ pub(super) fn label(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// A family of numbers.
-pub(super) fn numbers(name: &str, descriptor: &Descriptor, samples: &Samples<Number>) -> Vec<u8> {
-    let (kind, tag) = if descriptor.instrument == Instrument::Counter { (COUNTER, 0x1a) } else { (GAUGE, 0x12) };
-    let mut family = head(name, kind, descriptor);
-    for (labels, value) in samples.iter() {
-        let mut number = [0; 11];
-        number[..3].copy_from_slice(&[tag, 9, 0x09]);
-        number[3..].copy_from_slice(&value.as_f64().to_le_bytes());
-        metric(&mut family, labels, &number);
+pub(super) fn numbers(options: &Options, family: &Family, samples: &Samples<Number>) -> Vec<u8> {
+    let counter = family.kind == Kind::Counter;
+    let (kind, tag) = if counter { (COUNTER, 0x1a) } else { (GAUGE, 0x12) };
+    let mut out = head(family, kind);
+    let mut number = Vec::new();
+    for (labels, span, value) in samples.iter() {
+        number.clear();
+        put_double(&mut number, 0x09, value.as_f64());
+        if counter {
+            put_created(&mut number, 0x1a, span);
+        }
+        metric(&mut out, options, labels, (tag, &number), span);
     }
-    delimited(family)
+    delimited(out)
 }
 
-/// A family of histograms, each in both shapes: who does not know native ones still gets the edges.
-pub(super) fn histograms(name: &str, descriptor: &Descriptor, samples: &Samples<Distribution>) -> Vec<u8> {
-    let mut family = head(name, HISTOGRAM, descriptor);
-    let (mut histogram, mut field) = (Vec::new(), Vec::new());
-    for (labels, distribution) in samples.iter() {
+/// A family of histograms, each in both shapes where it can be: who does not know native ones still gets the edges.
+/// Or one of summaries.
+pub(super) fn histograms(options: &Options, family: &Family, samples: &Samples<Observed>) -> Vec<u8> {
+    let summaries = family.kind == Kind::Summary;
+    let (kind, tag, created) = if summaries { (SUMMARY, 0x22, 0x22) } else { (HISTOGRAM, 0x3a, 0x7a) };
+    let mut out = head(family, kind);
+    let mut histogram = Vec::new();
+    for (labels, span, observed) in samples.iter() {
         histogram.clear();
-        put_histogram(&mut histogram, distribution);
-        field.clear();
-        put_bytes(&mut field, 0x3a, &histogram);
-        metric(&mut family, labels, &field);
+        put_number(&mut histogram, 0x08, observed.distribution.count());
+        if let Some(sum) = observed.sum {
+            put_double(&mut histogram, 0x11, sum);
+        }
+        if let Distribution::Summary(summary) = &*observed.distribution {
+            put_quantiles(&mut histogram, summary);
+        } else {
+            put_buckets(&mut histogram, &observed.distribution);
+        }
+        put_created(&mut histogram, created, span);
+        metric(&mut out, options, labels, (tag, &histogram), span);
     }
-    delimited(family)
+    delimited(out)
 }
 
-fn put_histogram(out: &mut Vec<u8>, Distribution { buckets: histogram, sum }: &Distribution) {
-    put_number(out, 0x08, histogram.count());
-    put_double(out, 0x11, *sum);
-    for (edge, below) in buckets::classic(histogram) {
+/// When the total began, which scrapers keep no series of here.
+fn put_created(out: &mut Vec<u8>, tag: u8, span: Span) {
+    if span.start > 0 {
+        let mut timestamp = Vec::new();
+        put_number(&mut timestamp, 0x08, span.start / 1_000_000_000);
+        put_number(&mut timestamp, 0x10, span.start % 1_000_000_000);
+        put_bytes(out, tag, &timestamp);
+    }
+}
+
+fn put_quantiles(out: &mut Vec<u8>, summary: &Summary) {
+    for (quantile, value) in &summary.quantiles {
+        out.extend([0x1a, 18]);
+        put_double(out, 0x09, *quantile);
+        put_double(out, 0x11, *value);
+    }
+}
+
+fn put_buckets(out: &mut Vec<u8>, distribution: &Distribution) {
+    for (edge, below) in buckets::of(distribution) {
         out.push(0x1a);
         put_varint(out, (1 + varint_len(below) + 9) as u64);
         put_number(out, 0x08, below);
         put_double(out, 0x11, edge);
     }
+    let Distribution::Exponential(histogram) = distribution else { return };
     let Some(native) = buckets::native(histogram) else { return };
     put_number(out, 0x28, zigzag(native.schema.into()));
     // Above zero, even where there is not one observation yet: it is what tells a native histogram from others.
-    put_double(out, 0x31, ZERO_THRESHOLD);
+    let threshold = histogram.extras.as_ref().map_or(0.0, |extras| extras.zero_threshold);
+    put_double(out, 0x31, if threshold > 0.0 { threshold } else { ZERO_THRESHOLD });
     put_number(out, 0x38, histogram.zero_count);
-    for (offset, length) in native.spans {
+    for (side, spans, deltas) in [(native.negative, 0x4a, 0x52), (native.positive, 0x62, 0x6a)] {
+        put_side(out, side, spans, deltas);
+    }
+}
+
+fn put_side(out: &mut Vec<u8>, side: buckets::Side, spans: u8, deltas: u8) {
+    for (offset, length) in side.spans {
         let (offset, length) = (zigzag(offset.into()), length.into());
-        out.push(0x62);
+        out.push(spans);
         put_varint(out, (2 + varint_len(offset) + varint_len(length)) as u64);
         put_number(out, 0x08, offset);
         put_number(out, 0x10, length);
     }
-    if !native.deltas.is_empty() {
-        out.push(0x6a);
-        put_varint(out, native.deltas.iter().map(|delta| varint_len(zigzag(*delta)) as u64).sum());
-        for delta in native.deltas {
+    if !side.deltas.is_empty() {
+        out.push(deltas);
+        put_varint(out, side.deltas.iter().map(|delta| varint_len(zigzag(*delta)) as u64).sum());
+        for delta in side.deltas {
             put_varint(out, zigzag(delta));
         }
     }
 }
 
 /// Name, help and type.
-fn head(name: &str, kind: u8, descriptor: &Descriptor) -> Vec<u8> {
+fn head(family: &Family, kind: u8) -> Vec<u8> {
     let mut out = Vec::new();
-    put_bytes(&mut out, 0x0a, name.as_bytes());
-    put_bytes(&mut out, 0x12, descriptor.description.as_bytes());
+    put_bytes(&mut out, 0x0a, family.name.as_bytes());
+    put_bytes(&mut out, 0x12, family.help.as_bytes());
     out.extend([0x18, kind]);
     out
 }
 
-/// A `Metric` of labels and one more field.
-fn metric(family: &mut Vec<u8>, labels: &[u8], value: &[u8]) {
+/// A `Metric` of labels, the field that its value is, and a time where one is wanted.
+fn metric(family: &mut Vec<u8>, options: &Options, labels: &[u8], (tag, value): (u8, &[u8]), span: Span) {
+    let millis = if options.send_timestamps { span.time / 1_000_000 } else { 0 };
+    let time = if millis > 0 { 1 + varint_len(millis) } else { 0 };
     family.push(0x22);
-    put_varint(family, (labels.len() + value.len()) as u64);
+    put_varint(family, (labels.len() + field_len(value.len()) + time) as u64);
     family.extend_from_slice(labels);
-    family.extend_from_slice(value);
+    put_bytes(family, tag, value);
+    if millis > 0 {
+        put_number(family, 0x30, millis);
+    }
 }
 
 fn delimited(mut family: Vec<u8>) -> Vec<u8> {
@@ -140,6 +185,7 @@ fn zigzag(value: i64) -> u64 {
 
 const COUNTER: u8 = 0;
 const GAUGE: u8 = 1;
+const SUMMARY: u8 = 2;
 const HISTOGRAM: u8 = 4;
 /// Two to the power of -128, as Prometheus' own clients have it.
 const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use pdata::{Descriptor, ExponentialHistogram, HistogramPoint, NumberKind, Point};
+use pdata::{Descriptor, Distribution, HistogramPoint, NumberKind, Point};
 
 use super::samples::Additive;
 
 /// A number as it is printed.
 pub(super) enum Number {
     Whole(u64),
+    Signed(i64),
     Double(f64),
 }
 
@@ -17,6 +18,7 @@ impl Number {
     pub(super) fn of(point: &Point, descriptor: &Descriptor, of_guide: bool) -> Self {
         match descriptor.number {
             NumberKind::Unsigned => Self::Whole(point.bits),
+            NumberKind::Signed => Self::Signed(point.bits.cast_signed()),
             NumberKind::Nanoseconds if of_guide => Self::Whole(point.bits),
             number => Self::Double(point.as_f64(number)),
         }
@@ -26,6 +28,7 @@ impl Number {
     pub(super) fn as_f64(&self) -> f64 {
         match self {
             Self::Whole(value) => *value as f64,
+            Self::Signed(value) => *value as f64,
             Self::Double(value) => *value,
         }
     }
@@ -36,6 +39,7 @@ impl Additive for Number {
     fn add(&mut self, other: Self) {
         match (self, other) {
             (Self::Whole(sum), Self::Whole(more)) => *sum = sum.saturating_add(more),
+            (Self::Signed(sum), Self::Signed(more)) => *sum = sum.saturating_add(more),
             (Self::Double(sum), Self::Double(more)) => *sum += more,
             _ => {}
         }
@@ -43,18 +47,19 @@ impl Additive for Number {
 }
 
 /// A distribution as it is printed.
-pub(super) struct Distribution {
-    pub(super) buckets: Arc<ExponentialHistogram>,
-    pub(super) sum: f64,
+pub(super) struct Observed {
+    pub(super) distribution: Arc<Distribution>,
+    /// Where it is known.
+    pub(super) sum: Option<f64>,
 }
 
-impl Distribution {
+impl Observed {
     pub(super) fn of(point: &HistogramPoint, descriptor: &Descriptor, _: bool) -> Self {
-        Self { buckets: point.histogram.clone(), sum: point.histogram.sum_as_f64(descriptor.number) }
+        Self { distribution: point.histogram.clone(), sum: point.histogram.sum_as_f64(descriptor.number) }
     }
 }
 
-impl Additive for Distribution {
+impl Additive for Observed {
     /// The guide leaves out no attribute of a histogram, so two streams of one source have no labels in common.
     fn add(&mut self, other: Self) {
         *self = other;

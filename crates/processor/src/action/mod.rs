@@ -5,13 +5,13 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use pdata::{Attribute, AttributeValue};
+use pdata::{Attribute, AttributeValue, Key};
 pub(crate) use read::actions;
 
 /// One step: what is done to the attribute under `key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    key: &'static str,
+    key: Key,
     verb: Verb,
 }
 
@@ -26,7 +26,7 @@ enum Verb {
     Upsert(Source),
     Delete,
     /// One that is there already under the new key is replaced.
-    Rename(&'static str),
+    Rename(Key),
 }
 
 /// Where a value comes from.
@@ -34,17 +34,17 @@ enum Verb {
 enum Source {
     Value(AttributeValue),
     /// Another attribute; where that is not there, nothing is done.
-    Attribute(&'static str),
+    Attribute(Key),
 }
 
 impl Action {
     /// Does it to `attributes`, whose keys differ and stay so.
     pub(crate) fn apply(&self, attributes: &mut Vec<Attribute>) {
-        let present = position(attributes, self.key);
+        let present = position(attributes, &self.key);
         match (&self.verb, present) {
             (Verb::Insert(source), None) | (Verb::Update(source), Some(_)) | (Verb::Upsert(source), _) => {
                 if let Some(value) = source.value(attributes) {
-                    put(attributes, self.key, value);
+                    put(attributes, &self.key, value);
                 }
             }
             (Verb::Delete, Some(present)) => {
@@ -72,9 +72,9 @@ fn position(attributes: &[Attribute], key: &str) -> Option<usize> {
     attributes.iter().position(|(name, _)| *name == key)
 }
 
-fn put(attributes: &mut Vec<Attribute>, key: &'static str, value: AttributeValue) {
+fn put(attributes: &mut Vec<Attribute>, key: &Key, value: AttributeValue) {
     match position(attributes, key) {
         Some(present) => attributes[present].1 = value,
-        None => attributes.push((key, value)),
+        None => attributes.push((key.clone(), value)),
     }
 }

@@ -1,10 +1,9 @@
 //! An action as it stands in configuration. Faults are in the Collector's words.
 
-use component::config::{Faults, Field, Node, Section, Value, suggestion};
+use component::config::{Faults, Field, Node, Section, Shape, Value, suggestion};
 use pdata::AttributeValue;
 
 use super::{Action, Source, Verb};
-use crate::key;
 
 const VERBS: [&str; 5] = ["insert", "update", "upsert", "delete", "rename"];
 
@@ -17,6 +16,10 @@ impl Field for Action {
 
     fn show(&self) -> String {
         format!("{{key: {}}}", self.key)
+    }
+
+    fn shape() -> Shape {
+        Shape::Section(Section::describe(read))
     }
 }
 
@@ -56,7 +59,7 @@ fn read(section: &mut Section<'_>) -> Option<Action> {
                 if new_key.is_empty() {
                     section.fault_at("new_key", "missing required field \"new_key\" of action \"rename\"");
                 }
-                Verb::Rename(key::of_configuration(&new_key))
+                Verb::Rename(new_key.into())
             }
         }
         unknown => {
@@ -64,14 +67,14 @@ fn read(section: &mut Section<'_>) -> Option<Action> {
             return None;
         }
     };
-    Some(Action { key: key::of_configuration(&key), verb })
+    Some(Action { key: key.into(), verb })
 }
 
 /// The one of `value` and `from_attribute` that is given.
 fn source(section: &mut Section<'_>, value: Option<AttributeValue>, from: &str) -> Option<Source> {
     match (value, from.is_empty()) {
         (Some(value), true) => Some(Source::Value(value)),
-        (None, false) => Some(Source::Attribute(key::of_configuration(from))),
+        (None, false) => Some(Source::Attribute(from.to_owned().into())),
         (Some(_), false) => {
             section.fault_at("from_attribute", "both fields \"value\" and \"from_attribute\" being set");
             None
@@ -112,6 +115,10 @@ impl Field for Actions {
     fn show(&self) -> String {
         self.0.as_deref().unwrap_or_default().to_vec().show()
     }
+
+    fn shape() -> Shape {
+        Vec::<Action>::shape()
+    }
 }
 
 /// A value as YAML has it; `None` where there is none.
@@ -135,5 +142,9 @@ impl Field for Literal {
 
     fn show(&self) -> String {
         self.0.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
+    fn shape() -> Shape {
+        Shape::Either(vec![Shape::Text, Shape::Bool, Shape::Number])
     }
 }

@@ -19,7 +19,7 @@ fn faults(entries: Vec<(&str, Value)>) -> Vec<String> {
 
 /// The set `a=1 b=two` after an action.
 fn after(entries: Vec<(&str, Value)>) -> String {
-    let mut attributes = vec![("a", AttributeValue::Int(1)), ("b", AttributeValue::Static("two"))];
+    let mut attributes = pdata::owning(vec![("a", AttributeValue::Int(1)), ("b", AttributeValue::Static("two"))]);
     action(entries).apply(&mut attributes);
     attributes.iter().map(|(key, value)| format!("{key}={value} ")).collect::<String>().trim_end().to_owned()
 }
@@ -93,5 +93,5 @@ fn each_of_several_is_looked_at_and_none_at_all_is_a_fault() {
     assert_eq!(faults[1], "f:2:1: expected a map, found a whole number");
     assert_eq!(read(list(vec![])), ["f:1:1: missing required field \"actions\""]);
     assert_eq!(read(Value::Null), ["f:1:1: missing required field \"actions\""]);
-    assert_eq!(read(text("delete")), ["f:1:1: expected a list, found a string"]);
+    assert_eq!(read(text("delete")), ["f:1:1: expected a map, found a string"]);
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use pdata::{Attribute, Attributes, OwnAttributes};
+use pdata::{Attributes, OwnAttributes};
 
 use crate::action::Action;
 
@@ -39,7 +39,7 @@ impl Sets {
     }
 
     fn make(&mut self, set: &Arc<Attributes>) -> Arc<Attributes> {
-        let before: Vec<Attribute> = set.iter().collect();
+        let before = set.to_vec();
         let mut after = before.clone();
         for action in &self.actions {
             action.apply(&mut after);
@@ -51,10 +51,10 @@ impl Sets {
         let identity = before.iter().take(if set.process().is_some() { 2 } else { 0 });
         let process = set.process().filter(|_| identity.into_iter().all(|attribute| after.contains(attribute)));
         if let Some(process) = process {
-            after.retain(|(key, _)| ![Attributes::PID, Attributes::COMM].contains(key));
-            return Arc::new(Attributes::of_process(process.clone(), self.shared(OwnAttributes::new(after))));
+            after.retain(|(key, _)| *key != Attributes::PID && *key != Attributes::COMM);
+            return Arc::new(Attributes::of_process(process.clone(), self.shared(OwnAttributes::of(after))));
         }
-        Arc::new(Attributes::new(after))
+        Arc::new(Attributes::of(after))
     }
 
     fn shared(&mut self, own: OwnAttributes) -> OwnAttributes {

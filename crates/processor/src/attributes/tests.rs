@@ -6,7 +6,7 @@ use component::config::Value;
 use pdata::{AttributeValue, Attributes, Instrument, OwnAttributes, Process, UnixNanos};
 
 use super::*;
-use crate::tests::{batch, batch_as, batch_of, histogram, list, map, point, process, read, text};
+use crate::tests::{as_delta, batch, batch_as, batch_of, histogram, list, map, point, process, read, text};
 
 fn processor(actions: Vec<Value>) -> AttributesProcessor {
     let (config, faults) = read(vec![("actions", list(actions))], Config::read);
@@ -16,6 +16,10 @@ fn processor(actions: Vec<Value>) -> AttributesProcessor {
 
 fn delete(keys: &[&str]) -> AttributesProcessor {
     processor(keys.iter().map(|key| map(vec![("key", text(key)), ("action", text("delete"))])).collect())
+}
+
+fn histogram_of(process: &Arc<Process>) -> HistogramPoint {
+    histogram(Some(process), 1, 1)
 }
 
 fn at(process: &Arc<Process>, id: i64, time: UnixNanos, bits: u64) -> Point {
@@ -82,8 +86,41 @@ fn gauges_keep_the_latest_and_up_down_counters_what_is_there_now() {
         batch.metrics().flat_map(|metric| &metric.points).map(|point| (point.bits, point.time)).collect::<Vec<_>>()
     };
     assert_eq!(values(Instrument::Gauge, points()), [(7, 12)]);
-    assert_eq!(values(Instrument::UpDownCounter, points()), [(18, 12)]);
+    assert_eq!(values(Instrument::UpDownCounter, points()), [(13, 12)], "of two points of one stream the later");
     assert_eq!(values(Instrument::UpDownCounter, vec![at(&b, 1, 20, 3)]), [(3, 20)]);
+}
+
+#[test]
+fn deltas_that_fall_together_are_added_up_within_a_batch_and_no_further() {
+    let mut processor = delete(&["process.pid", "ebpf.comm"]);
+    let (a, b) = (process(1, "a"), process(2, "b"));
+    let mut sent = |points| {
+        let batch = as_delta(batch(points));
+        pass(&mut processor, batch).metrics().map(|metric| metric.points[0].bits).collect::<Vec<_>>()
+    };
+    assert_eq!(sent(vec![at(&a, 1, 10, 5), at(&b, 1, 12, 7), at(&a, 1, 11, 6)]), [18]);
+    assert_eq!(sent(vec![at(&a, 1, 20, 2)]), [2]);
+}
+
+#[test]
+fn distributions_that_cannot_be_told_as_one_go_on_as_they_came() {
+    let mut processor = delete(&["process.pid", "ebpf.comm"]);
+    let (a, b) = (process(1, "a"), process(2, "b"));
+    let explicit = |who, bound: f64, count| {
+        let counts = [0, count].into();
+        let histogram = pdata::ExplicitHistogram { bounds: [bound].into(), counts, count, ..Default::default() };
+        HistogramPoint { histogram: Arc::new(histogram.into()), ..histogram_of(who) }
+    };
+    let mut sent = |points| {
+        let mut batch = batch_of(vec![], points);
+        let descriptor = &mut batch.resources[0].scopes[0].histograms[0].descriptor;
+        *descriptor = Arc::new(pdata::Descriptor { instrument: Instrument::Histogram, ..(**descriptor).clone() });
+        let batch = pass(&mut processor, batch);
+        let points = batch.histograms().flat_map(|metric| &metric.points);
+        points.map(|point| (point.attributes.process().is_some(), point.histogram.count())).collect::<Vec<_>>()
+    };
+    assert_eq!(sent(vec![explicit(&a, 1.0, 3), explicit(&b, 1.0, 4)]), [(false, 7)]);
+    assert_eq!(sent(vec![explicit(&a, 1.0, 5), explicit(&b, 2.0, 4)]), [(false, 9), (true, 4)]);
 }
 
 #[test]
@@ -91,14 +128,16 @@ fn distributions_are_added_up_bucket_by_bucket() {
     let mut processor = delete(&["process.pid", "ebpf.comm"]);
     let (a, b) = (process(1, "a"), process(2, "b"));
     let shifted = |mut point: HistogramPoint| {
-        point.histogram = Arc::new(pdata::ExponentialHistogram { offset: 1, sum: 9, ..(*point.histogram).clone() });
+        let histogram = point.histogram.exponential().unwrap().clone();
+        point.histogram = Arc::new(pdata::ExponentialHistogram { offset: 1, sum: 9, ..histogram }.into());
         point
     };
     let mut sent = |points| {
         let batch = pass(&mut processor, batch_of(vec![], points));
         let points: Vec<_> = batch.histograms().flat_map(|metric| metric.points.clone()).collect();
         assert_eq!(points.len(), 1);
-        (points[0].histogram.counts.to_vec(), points[0].histogram.sum)
+        let histogram = points[0].histogram.exponential().unwrap();
+        (histogram.counts.to_vec(), histogram.sum)
     };
     assert_eq!(sent(vec![histogram(Some(&a), 1, 10), shifted(histogram(Some(&b), 1, 20))]), (vec![10, 20], 9));
     assert_eq!(sent(vec![histogram(Some(&a), 1, 15)]), (vec![15, 20], 9), "b has ended");

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use component::config::{Configuration, Section};
 use component::{Processor, ProcessorFactory, Stability};
-use pdata::{AttributeValue, Attributes, Batch, Descriptor, HistogramPoint, Instrument, Point};
+use pdata::{AttributeValue, Attributes, Batch, Descriptor, HistogramPoint, Point};
 use pdata::{ResourceMetrics, ScopeMetrics};
 
 use crate::memory::Families;
-use crate::sample::Sample;
+use crate::sample::{Sample, Together};
 use ranking::Ranking;
 
 /// The `cardinality` processor type.
@@ -61,7 +61,7 @@ struct Limit {
     max_streams: usize,
     /// Attributes of the stream that takes the others.
     other: Arc<Attributes>,
-    /// Points of gauges that were left out.
+    /// Points of gauges and summaries that were left out.
     dropped: u64,
 }
 
@@ -85,8 +85,8 @@ impl Limit {
         let (kept, dropped) = ranking.pass(points, descriptor, self.max_streams, &self.other);
         self.dropped += dropped;
         if !known && ranking.full {
-            let becomes = match descriptor.instrument {
-                Instrument::Gauge => "dropped",
+            let becomes = match Together::of(descriptor) {
+                Together::Last | Together::Nothing => "dropped",
                 _ => "added up under otel.metric.overflow=true",
             };
             tracing::warn!(
@@ -120,7 +120,10 @@ impl Processor for Cardinality {
     /// Holds nothing back; this is the end.
     fn flush(&mut self, _output: &mut Vec<Batch>) {
         if self.limit.dropped > 0 {
-            tracing::warn!(points = self.limit.dropped, "points of gauges were dropped, max_streams was too small");
+            tracing::warn!(
+                points = self.limit.dropped,
+                "points of gauges and summaries were dropped, max_streams was too small"
+            );
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pdata::{Attributes, Descriptor, Instrument};
+use pdata::{Attributes, Descriptor};
 
 use crate::memory::Memory;
-use crate::sample::Sample;
+use crate::sample::{Sample, Together, last_of_each};
 
 /// The streams of one metric.
 ///
@@ -37,13 +37,13 @@ impl<P: Sample> Ranking<P> {
         max_streams: usize,
         other: &Arc<Attributes>,
     ) -> (Vec<P>, u64) {
-        let gauge = descriptor.instrument == Instrument::Gauge;
+        let adds_up = matches!(Together::of(descriptor), Together::Total | Together::Sum);
         let (mut kept, mut fresh, mut folded) = (Vec::with_capacity(points.len().min(max_streams)), vec![], vec![]);
         for point in points {
             let (stream, time) = (point.attributes(), point.time());
             if self.admitted.see(stream, time).is_some() {
                 kept.push(point);
-            } else if self.folded.see(stream, time).is_some() || (!gauge && stream == other) {
+            } else if self.folded.see(stream, time).is_some() || (adds_up && stream == other) {
                 folded.push(point);
             } else {
                 fresh.push(point);
@@ -60,7 +60,7 @@ impl<P: Sample> Ranking<P> {
         }
         kept.append(&mut fresh);
 
-        let dropped = self.fold(folded, descriptor, other);
+        let dropped = self.fold(folded, descriptor, other, &mut kept);
         if let Some(other) = &mut self.other {
             // It is a total up to now, whether or not any of its streams counted since.
             let now = kept.iter().map(Sample::time).max();
@@ -72,27 +72,38 @@ impl<P: Sample> Ranking<P> {
         (kept, dropped)
     }
 
-    /// Adds `points` to the other stream, if one can stand for them all; else tells how many there are.
-    fn fold(&mut self, points: Vec<P>, descriptor: &Descriptor, other: &Arc<Attributes>) -> u64 {
-        if descriptor.instrument == Instrument::UpDownCounter {
+    /// Adds `points` to the other stream, if one can stand for them all; else tells how many there are. What is of
+    /// another shape than the other stream is passed on.
+    fn fold(&mut self, points: Vec<P>, descriptor: &Descriptor, other: &Arc<Attributes>, kept: &mut Vec<P>) -> u64 {
+        let together = Together::of(descriptor);
+        let points = if together == Together::Sum {
             // What is there now, of the streams that are there now.
             self.other = None;
-        }
+            last_of_each(points, descriptor)
+        } else {
+            points
+        };
         let mut dropped = 0;
         for point in points {
-            let increase = match descriptor.instrument {
-                Instrument::Counter | Instrument::ExponentialHistogram => {
-                    self.folded.increase(&point, descriptor.number)
-                }
-                Instrument::UpDownCounter | Instrument::Gauge => {
+            if point.is_missing() {
+                // Of a stream that does not go on under its name.
+                continue;
+            }
+            let increase = match together {
+                Together::Total => self.folded.increase(&point, descriptor.number),
+                _ => {
                     self.folded.note(point.attributes().clone(), point.time(), point.clone());
-                    point
+                    point.clone()
                 }
             };
             match &mut self.other {
                 // A sum of gauges means nothing.
-                _ if descriptor.instrument == Instrument::Gauge => dropped += 1,
-                Some(total) => total.add(&increase, descriptor.number),
+                _ if matches!(together, Together::Last | Together::Nothing) => dropped += 1,
+                Some(total) => {
+                    if !total.add(&increase, descriptor.number) {
+                        kept.push(point);
+                    }
+                }
                 none => *none = Some(increase.under(other.clone())),
             }
         }

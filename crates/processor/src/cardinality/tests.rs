@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use component::config::Value;
-use pdata::UnixNanos;
+use pdata::{Instrument, UnixNanos};
 
 use super::*;
-use crate::tests::{batch, batch_as, batch_of, histogram, point, read};
+use crate::tests::{as_delta, batch, batch_as, batch_of, histogram, point, read};
 
 const MINUTE: UnixNanos = 60_000_000_000;
 
@@ -133,6 +133,15 @@ fn a_stream_that_comes_with_the_mark_is_part_of_the_other() {
     assert_eq!(pass(&mut processor, batch(vec![marked(10, 100)])), [(-1, 100)]);
     let points = [of(20, &[(1, 5), (2, 4)]), vec![marked(20, 101)]].concat();
     assert_eq!(pass(&mut processor, batch(points)), [(-1, 105), (1, 5)]);
+}
+
+#[test]
+fn of_deltas_the_other_stream_has_what_came_in_the_batch() {
+    let mut processor = processor(1);
+    let mut sent = |values: &[(i64, u64)]| pass(&mut processor, as_delta(batch(of(1, values))));
+    assert_eq!(sent(&[(1, 5), (2, 50), (3, 7)]), [(-1, 12), (2, 50)]);
+    assert_eq!(sent(&[(1, 4), (2, 1)]), [(-1, 4), (2, 1)]);
+    assert_eq!(sent(&[(2, 2)]), [(2, 2)]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use component::config::Section;
 use component::{ReceiverFactory, Stability};
-use pdata::{Attribute, AttributeValue};
+use pdata::{AttributeValue, StaticAttribute};
 
 use super::streams::{Figures, Streams, only};
 use super::{CALLS, Collector, MakeReader, RAW_CALLS};
@@ -72,6 +72,10 @@ fn parts(plain: u32) -> (usize, usize) {
 }
 
 impl Figures for FileIo {
+    fn settings(&self) -> u64 {
+        self.wanted.iter().fold(0, |bits, wanted| bits << 1 | u64::from(*wanted))
+    }
+
     fn prepare(&mut self, kernel: &Kernel) {
         if !kernel.tier.btf && !self.warned {
             self.warned = true;
@@ -95,7 +99,7 @@ impl Figures for FileIo {
         vec![&catalog::FILE_OPERATION_DURATION]
     }
 
-    fn attributes(&self, plain: u32) -> Option<Vec<Attribute>> {
+    fn attributes(&self, plain: u32) -> Option<Vec<StaticAttribute>> {
         let (operation, kind) = parts(plain);
         self.wanted[kind].then(|| {
             vec![

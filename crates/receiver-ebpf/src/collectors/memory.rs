@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use component::{ReceiverFactory, Stability};
-use pdata::{Attribute, AttributeValue, Attributes, Metric, Metrics, OwnAttributes, Point};
+use pdata::{AttributeValue, Attributes, Metric, Metrics, OwnAttributes, Point, StaticAttribute};
 
 use super::slots::{Numbers, SlotStreams, add_running};
 use super::streams::{Figures, Streams, only};
@@ -70,7 +70,7 @@ struct Memory {
 const KINDS: [[&str; 2]; 4] = [["minor", "user"], ["minor", "kernel"], ["major", "user"], ["major", "kernel"]];
 
 /// Where no hook tells modes all faults stand with those of user mode, and carry none.
-fn attributes([fault, mode]: [&'static str; 2], modes: bool) -> Vec<Attribute> {
+fn attributes([fault, mode]: [&'static str; 2], modes: bool) -> Vec<StaticAttribute> {
     let mode = modes.then_some((FAULT_MODE, AttributeValue::Static(mode)));
     std::iter::once((FAULT_TYPE, AttributeValue::Static(fault))).chain(mode).collect()
 }
@@ -124,7 +124,7 @@ impl Figures for Kills {
         vec![&catalog::OOM_KILLS]
     }
 
-    fn attributes(&self, _plain: u32) -> Option<Vec<Attribute>> {
+    fn attributes(&self, _plain: u32) -> Option<Vec<StaticAttribute>> {
         Some(vec![])
     }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use component::{ReceiverFactory, Stability};
-use pdata::{Attribute, AttributeValue};
+use pdata::{AttributeValue, StaticAttribute};
 
 use super::streams::{Figures, Streams, only};
 use super::{Collector, STATE_EVENTS};
@@ -90,7 +90,7 @@ const RECEIVE: u32 = 2;
 const PASSIVE: u32 = 2;
 const IPV6: u32 = 1;
 
-fn pick(key: &'static str, bit: bool, yes: &'static str, no: &'static str) -> Attribute {
+fn pick(key: &'static str, bit: bool, yes: &'static str, no: &'static str) -> StaticAttribute {
     (key, AttributeValue::Static(if bit { yes } else { no }))
 }
 
@@ -126,7 +126,7 @@ impl Figures for Network {
         vec![&catalog::TCP_RTT]
     }
 
-    fn attributes(&self, plain: u32) -> Option<Vec<Attribute>> {
+    fn attributes(&self, plain: u32) -> Option<Vec<StaticAttribute>> {
         let family = |bits: u32| pick(NETWORK_TYPE, bits & IPV6 != 0, "ipv6", "ipv4");
         Some(match plain {
             INDEX_NETWORK..INDEX_CONNECTION => {

@@ -130,7 +130,7 @@ impl Default for Kinds {
 
 const KINDS: [Option<&str>; 3] = [None, Some("voluntary"), Some("involuntary")];
 
-fn switch_type(kind: &'static str) -> pdata::Attribute {
+fn switch_type(kind: &'static str) -> pdata::StaticAttribute {
     (CONTEXT_SWITCH_TYPE, AttributeValue::Static(kind))
 }
 
@@ -179,7 +179,7 @@ impl Points {
         let histogram: Option<ExponentialHistogram> = assemble(octaves, *zeros, numbers.total.run_delay);
         if let (Some(histogram), Some(plain)) = (histogram, numbers.sets.first()) {
             let (attributes, start, time) = (plain.clone(), numbers.start, self.time);
-            self.waits.push(HistogramPoint { attributes, start, time, histogram: Arc::new(histogram) });
+            self.waits.push(HistogramPoint { attributes, start, time, histogram: Arc::new(histogram.into()) });
         }
     }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pdata::{
-    Attribute, AttributeValue, Attributes, ExponentialHistogram, HistogramPoint, Instrument, Metric, Metrics,
-    OwnAttributes, Point, Process, UnixNanos,
+    AttributeValue, Attributes, ExponentialHistogram, HistogramPoint, Instrument, Metric, Metrics, OwnAttributes,
+    Point, Process, StaticAttribute, UnixNanos,
 };
 
 use super::Reader;
@@ -17,6 +17,10 @@ use crate::kernel::{Cell, Kernel, OVERFLOW_SLOT, UNATTRIBUTED_SLOT, sum};
 
 /// What a sub-collector counts, and how that becomes metrics.
 pub(crate) trait Figures: Send {
+    /// See [`Reader::settings`].
+    fn settings(&self) -> u64 {
+        0
+    }
     /// Called before each read.
     fn prepare(&mut self, _kernel: &Kernel) {}
     /// Plain indices that are its own.
@@ -28,7 +32,7 @@ pub(crate) trait Figures: Send {
         vec![]
     }
     /// Attributes of a plain index beside those of the process; `None` where it is not to be exported.
-    fn attributes(&self, plain: u32) -> Option<Vec<Attribute>>;
+    fn attributes(&self, plain: u32) -> Option<Vec<StaticAttribute>>;
     /// Hands the numbers of a stream to `put`, given its totals and those since the last read.
     fn put(&self, plain: u32, total: &Cell, interval: &Cell, put: &mut dyn FnMut(usize, u64));
     /// The metric that errors of a plain index go to, by errno.
@@ -70,6 +74,10 @@ impl<F: Figures> Streams<F> {
 }
 
 impl<F: Figures> Reader for Streams<F> {
+    fn settings(&self) -> u64 {
+        self.figures.settings()
+    }
+
     fn read(&mut self, source: &mut Source<'_>) -> Metrics {
         self.figures.prepare(source.kernel);
         let mut points = Points::new(&self.figures, source.time, &self.expected);
@@ -168,7 +176,7 @@ impl Names {
             UNDETAILED => Some(calls::OTHER_ERROR),
             errno => Some(calls::error(errno)),
         };
-        let attributes = || -> Option<Vec<Attribute>> {
+        let attributes = || -> Option<Vec<StaticAttribute>> {
             let mut own = figures.attributes(plain)?;
             own.extend(error.clone().map(|error| (ERROR_TYPE, error)));
             Some(own)
@@ -278,7 +286,7 @@ impl Octaves {
             // The sum stands for all events, the buckets hold those that were measured.
             let sum = distribution.sum.saturating_mul(sample_rate) / 100;
             if let Some(histogram) = assemble(&distribution.octaves, 0, sum) {
-                let histogram = Arc::new(histogram);
+                let histogram = Arc::new(histogram.into());
                 points.histograms[metric].push(HistogramPoint { attributes, start, time: points.now, histogram });
             }
         }
@@ -295,7 +303,7 @@ pub(crate) fn assemble(octaves: &BTreeMap<u32, Cell>, zero_count: u64, sum: u64)
         counts[at..at + 4].copy_from_slice(&[cell.count, cell.nanoseconds, cell.bytes, cell.errors]);
     }
     let offset = i32::try_from(first).unwrap_or(0) * 4 - 128;
-    let histogram = ExponentialHistogram { scale: 2, zero_count, offset, counts: counts.into(), sum };
+    let histogram = ExponentialHistogram { scale: 2, zero_count, offset, counts: counts.into(), sum, extras: None };
     (histogram.count() > 0).then_some(histogram)
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use component::{ReceiverFactory, Stability};
-use pdata::{Attribute, AttributeValue};
+use pdata::{AttributeValue, StaticAttribute};
 
 use super::streams::{Figures, Streams, only};
 use super::{CALLS, Collector, RAW_CALLS};
@@ -48,7 +48,7 @@ impl Figures for Syscalls {
         vec![&catalog::SYSCALL_DURATION]
     }
 
-    fn attributes(&self, call: u32) -> Option<Vec<Attribute>> {
+    fn attributes(&self, call: u32) -> Option<Vec<StaticAttribute>> {
         let abi = calls::is_compat(call).then_some((SYSCALL_ABI, AttributeValue::Static("compat")));
         Some(std::iter::once((SYSCALL_NAME, calls::name(call))).chain(abi).collect())
     }

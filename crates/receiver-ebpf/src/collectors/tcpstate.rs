@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use component::{ReceiverFactory, Stability};
-use pdata::{Attribute, AttributeValue, Attributes, Metric, Metrics, Point};
+use pdata::{AttributeValue, Attributes, Metric, Metrics, Point, StaticAttribute};
 
 use super::streams::{Figures, Streams};
 use super::{Collector, Reader, STATE_EVENTS};
@@ -105,7 +105,7 @@ impl Figures for Transitions {
         vec![&catalog::TCP_CONNECTION_DURATION]
     }
 
-    fn attributes(&self, plain: u32) -> Option<Vec<Attribute>> {
+    fn attributes(&self, plain: u32) -> Option<Vec<StaticAttribute>> {
         if plain == INDEX_CONNECTION_END {
             return Some(vec![]);
         }

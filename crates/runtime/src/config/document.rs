@@ -1,7 +1,7 @@
 //! The top of a configuration: its sections, and `service`.
 
 use component::ComponentId;
-use component::config::{Configuration, Entry, Faults, Field, Node, Position, Section, Value};
+use component::config::{Configuration, Entry, Faults, Field, Node, Position, Section, Shape, Value};
 use tracing::Level;
 
 /// How the agent's own log looks: `service::telemetry::logs`.
@@ -27,6 +27,7 @@ pub(super) struct Document {
     pub(super) receivers: Entries,
     pub(super) processors: Entries,
     pub(super) exporters: Entries,
+    pub(super) connectors: Entries,
     pub(super) extensions: Entries,
     pub(super) service: Service,
 }
@@ -36,19 +37,18 @@ pub(super) struct Service {
     pub(super) extensions: References,
     pub(super) pipelines: Entries,
     pub(super) logs: Logs,
+    pub(super) own_metrics: bool,
 }
 
 impl Configuration for Document {
     fn read(section: &mut Section<'_>) -> Self {
-        section.refuse(
-            "collectors",
-            "the form `collectors: ebpf:` is not accepted by this version: declare receivers, exporters and \
-             service::pipelines as pipelines/default.yaml does",
-        );
+        // Whoever loads it translates it first; what is left of it says that nothing is to run.
+        section.field("collectors", "the form of the operations guide: ebpf and its keys", Entries::default());
         Self {
             receivers: section.field("receivers", "where metrics come from, by id", Entries::default()),
             processors: section.field("processors", "what happens to them on their way, by id", Entries::default()),
             exporters: section.field("exporters", "where they leave, by id", Entries::default()),
+            connectors: section.field("connectors", "what joins pipelines, by id", Entries::default()),
             extensions: section.field("extensions", "what lives beside the pipelines, by id", Entries::default()),
             service: section.section("service", Service::read),
         }
@@ -57,10 +57,19 @@ impl Configuration for Document {
 
 impl Configuration for Service {
     fn read(section: &mut Section<'_>) -> Self {
+        let levels = [("normal", true), ("basic", true), ("detailed", true), ("none", false)];
+        let (logs, own_metrics) = section.section("telemetry", |telemetry| {
+            let logs = telemetry.section("logs", Logs::read);
+            let own_metrics = telemetry.section("metrics", |metrics| {
+                metrics.choice("level", "none: no figures of the agent itself; all others are alike", &levels)
+            });
+            (logs, own_metrics)
+        });
         Self {
             extensions: section.field("extensions", "ids of the extensions to run", References::default()),
             pipelines: section.field("pipelines", "metrics[/name] and what it consists of", Entries::default()),
-            logs: section.section("telemetry", |telemetry| telemetry.section("logs", Logs::read)),
+            logs,
+            own_metrics,
         }
     }
 }
@@ -94,6 +103,10 @@ impl Field for Entries {
     fn show(&self) -> String {
         "{}".to_owned()
     }
+
+    fn shape() -> Shape {
+        Shape::Map(Box::new(Shape::Any))
+    }
 }
 
 /// A list of component ids.
@@ -111,15 +124,19 @@ impl Field for References {
 
     /// What is no list counts as one reference, so that nothing is said to be missing as well.
     fn parse(node: &Node, faults: &mut Faults) -> Option<Self> {
-        let Value::List(items) = &node.value else {
+        if !matches!(node.value, Value::List(_) | Value::Text(_)) {
             faults.add(&node.position, format!("expected {}, found {}", Self::TYPE, node.value.kind()));
             return Some(Self(vec![Reference { id: None, position: node.position.clone() }]));
-        };
-        Some(Self(items.iter().map(|item| reference(item, faults)).collect()))
+        }
+        Some(Self(node.elements().iter().map(|item| reference(item, faults)).collect()))
     }
 
     fn show(&self) -> String {
         "[]".to_owned()
+    }
+
+    fn shape() -> Shape {
+        Vec::<String>::shape()
     }
 }
 

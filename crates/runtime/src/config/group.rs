@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use component::config::{Entry, Faults, Section, suggestion};
+use component::config::{Entry, Faults, Node, Section};
 use component::{Builder, ComponentId, Factory};
 
+use super::collector::{self, Answer};
 use super::document::{Entries, component_id};
 use crate::Kind;
-
-type Configure<T> = fn(&mut Section<'_>) -> Builder<T>;
 
 /// The components of one kind that the configuration has.
 pub(super) struct Group<T: 'static> {
@@ -16,14 +15,11 @@ pub(super) struct Group<T: 'static> {
     /// Also those that cannot be built: who refers to one is not told that it is missing.
     pub(super) declared: BTreeSet<ComponentId>,
     pub(super) builders: BTreeMap<ComponentId, Builder<T>>,
+    /// Those that are accepted and left out: nothing is built of them.
+    pub(super) left_out: BTreeSet<ComponentId>,
+    /// What each says, by which a change is known.
+    pub(super) nodes: BTreeMap<ComponentId, Node>,
     known: &'static [&'static Factory<T>],
-}
-
-/// What reading components brings to light.
-pub(super) struct Findings<'a> {
-    pub(super) faults: &'a mut Faults,
-    /// What is accepted but should be written another way.
-    pub(super) notices: Faults,
 }
 
 impl<T> Group<T> {
@@ -32,19 +28,34 @@ impl<T> Group<T> {
         kind: Kind,
         known: &'static [&'static Factory<T>],
         entries: &Entries,
-        findings: &mut Findings<'_>,
+        faults: &mut Faults,
     ) -> Self {
-        let mut group = Self { kind, declared: BTreeSet::new(), builders: BTreeMap::new(), known };
+        let mut group = Self {
+            kind,
+            declared: BTreeSet::new(),
+            builders: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            nodes: BTreeMap::new(),
+            known,
+        };
         for entry in &entries.0 {
-            let Some(id) = component_id(&entry.key, &entry.position, findings.faults) else { continue };
+            let Some(id) = component_id(&entry.key, &entry.position, faults) else { continue };
             if !group.declared.insert(id.clone()) {
-                findings.faults.add(&entry.position, format!("duplicate name \"{id}\" after trimming spaces"));
-            } else if let Some(configure) = group.find(&id, entry, findings) {
-                let builder = Section::read_node(Some(&entry.node), findings.faults, configure);
+                faults.add(&entry.position, format!("duplicate name \"{id}\" after trimming spaces"));
+            } else if let Some(factory) = group.find(&id, entry, faults) {
+                let foreign = collector::keys(kind, factory.component_type);
+                let builder = Section::read_beside(&foreign, Some(&entry.node), faults, factory.configure);
+                group.nodes.insert(id.clone(), entry.node.clone());
                 group.builders.insert(id, builder);
             }
         }
         group
+    }
+
+    /// Adds what each component says to `trees`.
+    pub(super) fn trees(&self, trees: &mut super::Trees) {
+        let nodes = self.nodes.iter();
+        trees.extend(nodes.map(|(id, node)| ((self.kind, id.clone()), node.value.clone())));
     }
 
     /// The builder of the type `component_type` with its defaults.
@@ -53,19 +64,25 @@ impl<T> Group<T> {
         Some(Section::read_node(None, faults, known.configure))
     }
 
-    /// How components of the type of `id` are configured; an older word for a type is a notice.
-    fn find(&self, id: &ComponentId, entry: &Entry, findings: &mut Findings<'_>) -> Option<Configure<T>> {
+    /// The factory of the type of `id`; an older word for a type is a notice.
+    fn find(&mut self, id: &ComponentId, entry: &Entry, faults: &mut Faults) -> Option<&'static Factory<T>> {
         let (kind, word) = (self.kind, id.component_type());
         if let Some(known) = self.known.iter().find(|known| known.component_type == word) {
-            return Some(known.configure);
+            return Some(known);
         }
         if let Some(known) = self.known.iter().find(|known| known.alias == Some(word)) {
             let text = format!("{kind} type {word:?} is the older word for {:?}, use that", known.component_type);
-            findings.notices.add(&entry.position, text);
-            return Some(known.configure);
+            faults.notice(&entry.position, text);
+            return Some(known);
         }
         let types: Vec<&str> = self.known.iter().map(|known| known.component_type).collect();
-        findings.faults.add(&entry.position, format!("unknown {kind} type {word:?}{}", suggestion(word, &types)));
+        match collector::answer(kind, word, &types) {
+            Answer::LeftOut(text) => {
+                faults.notice(&entry.position, text);
+                self.left_out.insert(id.clone());
+            }
+            Answer::Refused(text) => faults.add(&entry.position, text),
+        }
         None
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn merge(trees: &[Node]) -> Option<Node> {
     let figment = trees.iter().enumerate().fold(Figment::new(), provide);
     let root = figment.find_value("").ok()?.into_dict()?;
     let entries = Origins { figment, trees }.entries(&root, &mut Vec::new());
-    Some(Node { position, value: Value::Map(entries) })
+    Some(Node::new(position, Value::Map(entries)))
 }
 
 /// One source, as figment takes it. Its index is its name: a file may be given twice.
@@ -76,7 +76,7 @@ impl Origins<'_> {
             Layered::Dict(_, dict) => Value::Map(self.entries(dict, path)),
             _ => node.value,
         };
-        Some(Entry { key, position, node: Node { position: node.position, value } })
+        Some(Entry { key, position, node: Node::new(node.position, value) })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pdata::{Batch, Latest};
 use tokio::sync::mpsc;
@@ -23,6 +24,12 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new(edge: mpsc::Receiver<Arc<Batch>>, size: usize, counters: Arc<Counters>) -> Self {
         Self { edge, queue: VecDeque::new(), size, counters, full: false }
+    }
+
+    /// Holds at most `size` batches from now on; what is more already goes with the next merges.
+    pub(super) fn resize(&mut self, size: usize) {
+        self.size = size;
+        self.counters.queue_capacity.store(size as u64, Ordering::Relaxed);
     }
 
     /// The oldest batch that waits; `None` once the edge is closed and nothing waits.
@@ -87,21 +94,18 @@ mod tests {
             description: "".into(),
             instrument: Instrument::Counter,
             number: NumberKind::Unsigned,
-            seeds: &[],
+            ..Default::default()
         };
         let points = vec![Point { attributes, start: 0, time, bits: time }];
         let metrics = vec![Metric { descriptor: Arc::new(descriptor), points }];
-        Arc::new(Batch::of(
-            Arc::new(Resource { attributes: vec![] }),
-            Arc::new(Scope { name: "test", version: "0" }),
-            metrics,
-        ))
+        Arc::new(Batch::of(Arc::new(Resource::default()), Arc::new(Scope::new("test", "0")), metrics))
     }
 
     fn distribution(stream: i64, time: u64) -> Arc<Batch> {
         let numbers = batch(stream, time);
         let Metric { descriptor, points } = numbers.metrics().next().unwrap().clone();
-        let histogram = Arc::new(ExponentialHistogram { counts: [time].into(), ..Default::default() });
+        let histogram = ExponentialHistogram { counts: [time].into(), ..Default::default() };
+        let histogram: Arc<pdata::Distribution> = Arc::new(histogram.into());
         let descriptor = Descriptor { instrument: Instrument::ExponentialHistogram, ..(*descriptor).clone() };
         let points = vec![HistogramPoint { attributes: points[0].attributes.clone(), start: 0, time, histogram }];
         let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points }];

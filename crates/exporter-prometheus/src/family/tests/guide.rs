@@ -39,7 +39,7 @@ fn metric(name: &'static str, unit: &'static str, seeds: &'static [SeedName]) ->
     Descriptor { description: "".into(), seeds, ..descriptor(name, unit, NumberKind::Unsigned) }
 }
 
-fn texts(own: &[(&'static str, &'static str)]) -> Vec<Attribute> {
+fn texts(own: &[(&'static str, &'static str)]) -> Vec<StaticAttribute> {
     own.iter().map(|(key, value)| (*key, AttributeValue::Static(value))).collect()
 }
 

@@ -1,7 +1,7 @@
 //! YAML text to a tree that knows where everything stands.
 //!
-//! What stops the parser is one fault; duplicate keys, tags and substitution are
-//! noted and reading goes on. Aliases are copies, so what they add is bounded.
+//! What stops the parser is one fault; duplicate keys and tags are noted and
+//! reading goes on. Aliases are copies, so what they add is bounded.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,12 +13,12 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use super::scalar;
 
 /// Levels of lists and maps; components need five or six.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Nodes and bytes of text that all aliases together may add.
 const MAX_ALIASED: usize = 1 << 20;
 
-/// The tree of `text`, or nothing where a fault stopped the reading.
+/// The tree of `text`, null where there is none in it, or nothing where a fault stopped the reading.
 pub(super) fn read(text: &str, file: &Arc<str>, faults: &mut Faults) -> Option<Node> {
     let mut reader = Reader { file, events: Parser::new_from_str(text), anchors: HashMap::new(), aliased: 0, faults };
     match reader.document() {
@@ -40,16 +40,14 @@ struct Reader<'i, 'f> {
 
 impl<'i> Reader<'i, '_> {
     fn document(&mut self) -> Result<Node, Fault> {
-        let empty = fault(Position { file: self.file.clone(), line: 1, column: 1 }, "empty configuration file");
         self.next()?;
         if self.next()?.0 == Event::StreamEnd {
-            return Err(empty);
+            return Ok(Node::new(Position { file: self.file.clone(), line: 1, column: 1 }, Value::Null));
         }
         let (event, position) = self.next()?;
         let root = self.node(event, position, 0)?;
         self.next()?;
         match self.next()? {
-            (Event::StreamEnd, _) if root.value == Value::Null => Err(empty),
             (Event::StreamEnd, _) => Ok(root),
             (_, position) => Err(fault(position, "only one document is allowed: remove --- and what follows")),
         }
@@ -62,21 +60,24 @@ impl<'i> Reader<'i, '_> {
         let (anchor, value) = match event {
             Event::Alias(anchor) => return self.alias(anchor, position, depth),
             Event::Scalar(text, style, anchor, tag) => {
-                let quoted = style != ScalarStyle::Plain || tag.as_deref().is_some_and(is_str);
-                self.refuse(tag.filter(|tag| !is_str(tag)), &position);
-                (anchor, self.scalar(&text, quoted, &position))
+                let quoted = style != ScalarStyle::Plain || tag.as_deref().is_some_and(|tag| is_core(tag, "str"));
+                if let Some(tag) = tag.filter(|tag| !is_core(tag, "str")) {
+                    (anchor, self.tagged(&tag, &text, &position))
+                } else {
+                    (anchor, if quoted { Value::Text(text.into_owned()) } else { scalar::plain(&text) })
+                }
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse(tag, &position);
+                self.refuse(tag.filter(|tag| !is_core(tag, "seq")), &position);
                 (anchor, self.list(depth)?)
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse(tag, &position);
+                self.refuse(tag.filter(|tag| !is_core(tag, "map")), &position);
                 (anchor, self.map(depth)?)
             }
             _ => return Err(fault(position, "expected a value")),
         };
-        let node = Node { position, value };
+        let node = Node::new(position, value);
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -97,19 +98,25 @@ impl<'i> Reader<'i, '_> {
 
     fn refuse(&mut self, tag: Option<Cow<'_, Tag>>, position: &Position) {
         if let Some(tag) = tag {
-            self.faults.add(position, format!("tag {tag} is not supported, only !!str is"));
+            let known = "!!str, !!int, !!float, !!bool, !!null, !!seq, !!map";
+            self.faults.add(position, format!("tag {tag} is not supported, or not for this value (known: {known})"));
         }
     }
 
-    fn scalar(&mut self, text: &str, quoted: bool, position: &Position) -> Value {
-        let value = if quoted { Value::Text(text.to_owned()) } else { scalar::plain(text) };
-        let Value::Text(text) = value else { return value };
-        if let Some(text) = scalar::unescape(&text) {
-            return Value::Text(text);
+    /// A scalar that is to be of a type other than text.
+    #[expect(clippy::cast_precision_loss, reason = "as YAML has it")]
+    fn tagged(&mut self, tag: &Tag, text: &str, position: &Position) -> Value {
+        match scalar::plain(text) {
+            value @ Value::Int(_) if is_core(tag, "int") => value,
+            Value::Int(number) if is_core(tag, "float") => Value::Float(number as f64),
+            value @ Value::Float(_) if is_core(tag, "float") => value,
+            value @ Value::Bool(_) if is_core(tag, "bool") => value,
+            Value::Null if is_core(tag, "null") => Value::Null,
+            _ => {
+                self.refuse(Some(Cow::Borrowed(tag)), position);
+                Value::Null
+            }
         }
-        self.faults.add(position, "substitution like ${env:X} is not available in this version; $$ writes a literal $");
-        // The default stands in for it, so that nobody complains of the dollar sign as well.
-        Value::Null
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, Fault> {
@@ -124,6 +131,7 @@ impl<'i> Reader<'i, '_> {
 
     fn map(&mut self, depth: usize) -> Result<Value, Fault> {
         let (mut entries, mut merged) = (Vec::<Entry>::new(), Vec::new());
+        let mut lines = HashMap::<String, usize>::new();
         loop {
             let (key, style, position) = match self.next()? {
                 (Event::MappingEnd, _) => break,
@@ -134,15 +142,15 @@ impl<'i> Reader<'i, '_> {
             let node = self.node(event, value_position, depth + 1)?;
             if key == "<<" && style == ScalarStyle::Plain {
                 self.merge(node, &mut merged);
-            } else if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                let line = first.position.line;
+            } else if let Some(line) = lines.get(&key) {
                 self.faults.add(&position, format!("mapping key {key:?} already defined at line {line}"));
             } else {
+                lines.insert(key.clone(), position.line);
                 entries.push(Entry { key, position, node });
             }
         }
         for entry in merged {
-            if !entries.iter().any(|own| own.key == entry.key) {
+            if lines.insert(entry.key.clone(), entry.position.line).is_none() {
                 entries.push(entry);
             }
         }
@@ -177,8 +185,8 @@ fn fault(position: Position, text: impl Into<String>) -> Fault {
     Fault { position, text: text.into() }
 }
 
-fn is_str(tag: &Tag) -> bool {
-    tag.is_yaml_core_schema() && tag.suffix == "str"
+fn is_core(tag: &Tag, name: &str) -> bool {
+    tag.is_yaml_core_schema() && tag.suffix == name
 }
 
 /// Nodes and bytes of text of a tree, and its levels.
