@@ -17,6 +17,7 @@ pub(crate) static COMPONENTS: Components = Components {
         &exporter_otlp::FACTORY,
         &exporter_otlp::HTTP_FACTORY,
         &exporter_prometheus::FACTORY,
+        &exporter_file::FACTORY,
         &exporter_debug::FACTORY,
     ],
     extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
