@@ -9,6 +9,8 @@ pub(crate) static COMPONENTS: Components = Components {
         &processor::process_filter::FACTORY,
         &processor::interval::FACTORY,
         &processor::resource::FACTORY,
+        &processor::resource::FACTORY,
+        &processor::resource_detection::FACTORY,
         &processor::attributes::FACTORY,
         &processor::cardinality::FACTORY,
         &processor::memory_limiter::FACTORY,
