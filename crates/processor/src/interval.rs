@@ -1,12 +1,13 @@
 //! `interval`: one batch per interval, with the last point of every stream.
 //!
-//! Of cumulative points, leaving out those in between loses times, never totals. Deltas are added up.
+//! Of cumulative points, leaving out those in between loses times, never totals. Deltas are added up. What
+//! `pass_through` names is not held.
 
 use std::time::Duration;
 
 use component::config::{Configuration, Section};
 use component::{Processor, ProcessorFactory, Stability};
-use pdata::{Batch, Latest};
+use pdata::{Batch, Instrument, Latest, Metric, ResourceMetrics, ScopeMetrics};
 
 /// The `interval` processor type.
 pub static FACTORY: ProcessorFactory = ProcessorFactory {
@@ -26,6 +27,10 @@ pub static FACTORY: ProcessorFactory = ProcessorFactory {
 pub struct Config {
     /// Greater than zero, or reading it noted a fault.
     pub interval: Duration,
+    /// Points of gauges go on as they come.
+    pub pass_gauges: bool,
+    /// Points of summaries do.
+    pub pass_summaries: bool,
 }
 
 impl Configuration for Config {
@@ -38,7 +43,13 @@ impl Configuration for Config {
         if interval.is_zero() {
             section.fault_at("interval", "must be greater than 0");
         }
-        Self { interval }
+        let (pass_gauges, pass_summaries) = section.section("pass_through", |section| {
+            (
+                section.field("gauge", "points of gauges go on as they come", false),
+                section.field("summary", "points of summaries go on as they come", false),
+            )
+        });
+        Self { interval, pass_gauges, pass_summaries }
     }
 }
 
@@ -46,6 +57,8 @@ impl Configuration for Config {
 #[derive(Debug)]
 pub struct Interval {
     interval: Duration,
+    /// Those whose points are not held.
+    passing: Vec<Instrument>,
     held: Latest,
 }
 
@@ -53,12 +66,40 @@ impl Interval {
     /// Holds nothing yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        Self { interval: config.interval, held: Latest::default() }
+        let passing = [(config.pass_gauges, Instrument::Gauge), (config.pass_summaries, Instrument::Summary)];
+        let passing = passing.into_iter().filter_map(|(passes, instrument)| passes.then_some(instrument)).collect();
+        Self { interval: config.interval, passing, held: Latest::default() }
+    }
+
+    /// Takes what is not to be held out of `batch`.
+    fn take_passing(&self, batch: &mut Batch) -> Batch {
+        let mut passing = Batch::default();
+        for ResourceMetrics { resource, scopes } in &mut batch.resources {
+            let mut taken = Vec::new();
+            for ScopeMetrics { scope, metrics, histograms } in scopes {
+                let (metrics, histograms) = (self.take(metrics), self.take(histograms));
+                if !metrics.is_empty() || !histograms.is_empty() {
+                    taken.push(ScopeMetrics { scope: scope.clone(), metrics, histograms });
+                }
+            }
+            if !taken.is_empty() {
+                passing.resources.push(ResourceMetrics { resource: resource.clone(), scopes: taken });
+            }
+        }
+        passing
+    }
+
+    fn take<P>(&self, metrics: &mut Vec<Metric<P>>) -> Vec<Metric<P>> {
+        metrics.extract_if(.., |metric| self.passing.contains(&metric.descriptor.instrument)).collect()
     }
 }
 
 impl Processor for Interval {
-    fn process(&mut self, batch: Batch, _output: &mut Vec<Batch>) {
+    fn process(&mut self, mut batch: Batch, output: &mut Vec<Batch>) {
+        if !self.passing.is_empty() {
+            let passing = self.take_passing(&mut batch);
+            output.extend((!passing.resources.is_empty()).then_some(passing));
+        }
         self.held.merge(&batch);
     }
 
@@ -78,12 +119,37 @@ impl Processor for Interval {
 mod tests {
     use component::config::{Entry, Faults, Node, Position, Value};
 
+    use std::sync::Arc;
+
+    use pdata::Descriptor;
+
     use super::*;
-    use crate::tests::{as_delta, batch, batch_of, histogram, point};
+    use crate::tests::{as_delta, batch, batch_as, batch_of, histogram, point, read};
+
+    fn interval() -> Interval {
+        Interval::new(&Config { interval: Duration::from_secs(60), pass_gauges: false, pass_summaries: false })
+    }
+
+    #[test]
+    fn what_is_passed_through_goes_on_at_once_and_nothing_else() {
+        let config = Config { pass_gauges: true, pass_summaries: true, ..read(vec![], Config::read).0 };
+        let mut interval = Interval::new(&config);
+        let mut output = Vec::new();
+        interval.process(batch_as(Instrument::Gauge, vec![point(None, 1, 10)]), &mut output);
+        interval.process(batch_of(vec![point(None, 1, 10)], vec![histogram(None, 1, 10)]), &mut output);
+        assert_eq!((output.len(), output[0].items()), (1, 1));
+        let mut summaries = batch_of(vec![point(None, 2, 10)], vec![histogram(None, 2, 10)]);
+        let metric = &mut summaries.resources[0].scopes[0].histograms[0];
+        metric.descriptor = Arc::new(Descriptor { instrument: Instrument::Summary, ..(*metric.descriptor).clone() });
+        interval.process(summaries, &mut output);
+        assert_eq!((output.len(), output[1].items(), output[1].histograms().count()), (2, 1, 1));
+        interval.flush(&mut output);
+        assert_eq!((output.len(), output[2].items()), (3, 3));
+    }
 
     #[test]
     fn a_flush_emits_the_last_point_of_streams_updated_since() {
-        let mut interval = Interval::new(&Config { interval: Duration::from_secs(60) });
+        let mut interval = interval();
         let mut output = Vec::new();
         interval.process(batch(vec![point(None, 1, 10), point(None, 2, 10)]), &mut output);
         interval.process(batch(vec![point(None, 1, 20)]), &mut output);
@@ -103,7 +169,7 @@ mod tests {
 
     #[test]
     fn of_distributions_the_last_one_is_passed_on_whole() {
-        let mut interval = Interval::new(&Config { interval: Duration::from_secs(60) });
+        let mut interval = interval();
         let mut output = Vec::new();
         interval.process(batch_of(vec![], vec![histogram(None, 1, 10), histogram(None, 2, 10)]), &mut output);
         interval.process(batch_of(vec![point(None, 1, 20)], vec![histogram(None, 1, 20)]), &mut output);
@@ -119,7 +185,7 @@ mod tests {
 
     #[test]
     fn deltas_of_an_interval_are_added_up() {
-        let mut interval = Interval::new(&Config { interval: Duration::from_secs(60) });
+        let mut interval = interval();
         let mut output = Vec::new();
         interval.process(as_delta(batch(vec![point(None, 1, 10), point(None, 1, 20)])), &mut output);
         interval.process(as_delta(batch(vec![point(None, 1, 30)])), &mut output);

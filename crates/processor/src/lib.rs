@@ -5,12 +5,15 @@ pub mod action;
 pub mod attributes;
 pub mod cardinality;
 pub mod forward;
+mod container;
 pub mod interval;
 mod memory;
 pub mod memory_limiter;
 pub mod process_filter;
 pub mod resource;
+pub mod resource_detection;
 mod sample;
+mod sets;
 
 #[cfg(test)]
 mod tests;

@@ -150,6 +150,12 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// Whether the section itself stands in the configuration, be it empty: of some its mere presence means something.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.node.is_some_and(|node| node.value != Value::Null)
+    }
+
     /// Answers a key that users know from elsewhere with `text`.
     pub fn refuse(&mut self, key: &'static str, text: &str) {
         self.known.push(key);

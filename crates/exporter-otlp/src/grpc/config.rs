@@ -1,5 +1,6 @@
 //! Keys of `otlp_grpc`, checked and ready to connect with.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use component::config::{Configuration, Section};
@@ -11,14 +12,19 @@ use tonic::metadata::MetadataMap;
 use crate::headers::read_headers;
 use crate::split::read_max_request_size;
 use crate::tls::Tls;
+use crate::token::read_bearer_token_file;
 
 /// Keys of `otlp_grpc`.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where to connect; scheme `http` is plaintext, `https` is TLS.
     pub endpoint: Uri,
+    /// The socket of this machine to connect to instead.
+    pub socket: Option<PathBuf>,
     /// Sent with every request.
     pub headers: MetadataMap,
+    /// Path of the file of a token to send; empty for none.
+    pub bearer_token_file: String,
     /// Longest time of one attempt, connecting included.
     pub timeout: Duration,
     /// How requests are compressed.
@@ -35,9 +41,13 @@ pub struct Config {
 
 impl Configuration for Config {
     fn read(section: &mut Section<'_>) -> Self {
-        let endpoint: String =
-            section.field("endpoint", "host:port; http:// before it means plaintext, https:// TLS", DEFAULT.to_owned());
+        let endpoint: String = section.field(
+            "endpoint",
+            "host:port; http:// before it means plaintext, https:// TLS, unix:// a socket of this machine",
+            DEFAULT.to_owned(),
+        );
         let headers = read_headers(section);
+        let bearer_token_file = read_bearer_token_file(section, &headers);
         let timeout = section.field("timeout", "longest time of one attempt", Duration::from_secs(5));
         let compression = section.choice(
             "compression",
@@ -54,7 +64,9 @@ impl Configuration for Config {
                 section.fault_at("endpoint", text);
                 Uri::default()
             }),
+            socket: endpoint.strip_prefix(SOCKET).map(PathBuf::from),
             headers: metadata(section, headers),
+            bearer_token_file,
             timeout,
             compression,
             max_request_size,
@@ -66,6 +78,14 @@ impl Configuration for Config {
 }
 
 fn parse_endpoint(endpoint: &str, insecure: bool) -> Result<Uri, String> {
+    if let Some(path) = endpoint.strip_prefix(SOCKET) {
+        // The name that servers see: there is no other in the path of a socket.
+        return if path.starts_with('/') {
+            Ok(Uri::from_static("http://localhost"))
+        } else {
+            Err(format!("{endpoint:?} is no unix:///path"))
+        };
+    }
     let scheme = if insecure { "http" } else { "https" };
     let url = if endpoint.contains("://") { endpoint.to_owned() } else { format!("{scheme}://{endpoint}") };
     let uri: Uri = url.parse().map_err(|error| format!("{endpoint:?}: {error}; write host:port, such as {DEFAULT}"))?;
@@ -88,6 +108,7 @@ fn metadata(section: &mut Section<'_>, headers: HeaderMap) -> MetadataMap {
 }
 
 const DEFAULT: &str = "localhost:4317";
+const SOCKET: &str = "unix://";
 
 #[cfg(test)]
 mod tests {
@@ -103,7 +124,20 @@ mod tests {
         assert_eq!(uri("localhost:4317", true).unwrap(), "http://localhost:4317/");
         assert_eq!(uri("http://[::1]:4317", false).unwrap(), "http://[::1]:4317/");
         assert_eq!(uri("https://host:1/", true).unwrap(), "https://host:1/");
-        for bad in ["", "host", ":4317", "http://", "ftp://host:1", "host:1/v1", "u:p@host:1", "host:99999", "a b:1"] {
+        assert_eq!(uri("unix:///run/otel.sock", false).unwrap(), "http://localhost/");
+        for bad in [
+            "unix://",
+            "unix://run",
+            "",
+            "host",
+            ":4317",
+            "http://",
+            "ftp://host:1",
+            "host:1/v1",
+            "u:p@host:1",
+            "host:99999",
+            "a b:1",
+        ] {
             assert!(parse_endpoint(bad, false).is_err(), "{bad}");
         }
     }

@@ -1,6 +1,8 @@
 //! The `otlp_grpc` exporter: one attempt at a time over one channel.
 
+use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,21 +10,27 @@ use component::config::Configuration;
 use component::{
     Accepted, BoxFuture, BuildError, BuiltExporter, Delivery, ExportError, Exporter, ExporterFactory, Stability,
 };
-use http::uri::PathAndQuery;
+use http::Uri;
+use http::header::AUTHORIZATION;
+use http::uri::{PathAndQuery, Scheme};
+use hyper_util::rt::TokioIo;
 use pdata::Batch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Extensions, Request, Status};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Extensions, Request, Status};
+use tower_service::Service;
 
 use super::codec::BytesCodec;
 use super::config::Config;
 use crate::USER_AGENT;
+use crate::dial::{Dialer, H2, Stream};
 use crate::failure::{of_status, with_causes};
 use crate::split::split;
+use crate::token::Token;
 
 /// The `otlp_grpc` exporter type.
 pub static FACTORY: ExporterFactory = ExporterFactory {
@@ -46,6 +54,8 @@ pub struct OtlpGrpc {
     /// `host:port`, as errors name it.
     name: String,
     endpoint: Endpoint,
+    dialer: Arc<Dialer>,
+    token: Option<Token>,
     headers: MetadataMap,
     timeout: Duration,
     compression: Option<CompressionEncoding>,
@@ -62,7 +72,9 @@ impl OtlpGrpc {
     pub fn new(config: &Config) -> Result<Self, BuildError> {
         let name = config.endpoint.authority().map(ToString::to_string).unwrap_or_default();
         Ok(Self {
-            endpoint: endpoint(config).map_err(|error| format!("{name}: {}", with_causes("", Some(&error))))?,
+            endpoint: endpoint(config).map_err(|error| format!("{name}: {error}"))?,
+            dialer: Arc::new(dialer(config).map_err(|error| format!("{name}: {error}"))?),
+            token: Token::new(&config.bearer_token_file)?,
             name,
             headers: config.headers.clone(),
             timeout: config.timeout,
@@ -73,19 +85,41 @@ impl OtlpGrpc {
     }
 
     async fn attempt(&mut self, request: Bytes) -> Result<Bytes, ExportError> {
-        let mut client = self.client.get_or_insert_with(|| client(&self.endpoint, self.compression)).clone();
-        let request = Request::from_parts(self.headers.clone(), Extensions::default(), request);
+        let client = self.client.get_or_insert_with(|| {
+            let channel = self.endpoint.connect_with_connector_lazy(Connector(self.dialer.clone()));
+            let client = Grpc::new(channel).accept_compressed(CompressionEncoding::Gzip);
+            match self.compression {
+                Some(encoding) => client.send_compressed(encoding),
+                None => client,
+            }
+        });
+        let mut client = client.clone();
+        let mut headers = self.headers.clone().into_headers();
+        if let Some(token) = &mut self.token {
+            headers.insert(AUTHORIZATION, token.header());
+        }
+        let request = Request::from_parts(MetadataMap::from_headers(headers), Extensions::default(), request);
         // A task of its own: tonic panics on some malformed answers, and no answer may end the exporter.
         let mut attempt = JoinSet::new();
         attempt.spawn(async move { call(&mut client, request).await });
         let reason = match timeout(self.timeout, attempt.join_next()).await {
-            Ok(Some(Ok(answer))) => return answer.map_err(|status| of_status(&self.name, &status)),
+            Ok(Some(Ok(answer))) => return answer.map_err(|status| self.judged(&status)),
             Ok(_) => format!("{}: malformed answer", self.name),
             Err(_) => format!("{}: no answer within {:?}", self.name, self.timeout),
         };
         // The connection may be dead without knowing it: the next attempt gets another.
         self.client = None;
         Err(ExportError::Retryable { reason, after: None })
+    }
+
+    /// A token that is renewed may be good next time.
+    fn judged(&self, status: &Status) -> ExportError {
+        match of_status(&self.name, status) {
+            ExportError::Permanent(reason) if self.token.is_some() && status.code() == Code::Unauthenticated => {
+                ExportError::Retryable { reason, after: None }
+            }
+            error => error,
+        }
     }
 }
 
@@ -108,28 +142,40 @@ impl Exporter for OtlpGrpc {
     }
 }
 
-fn endpoint(config: &Config) -> Result<Endpoint, tonic::transport::Error> {
-    let endpoint = Endpoint::from(config.endpoint.clone()).user_agent(USER_AGENT)?.connect_timeout(config.timeout);
-    if config.endpoint.scheme_str() != Some("https") {
-        return Ok(endpoint);
-    }
-    let mut tls = ClientTlsConfig::new().timeout(config.timeout);
-    if let Some(name) = &config.tls.server_name {
-        tls = tls.domain_name(name);
-    }
-    if let Some(pem) = &config.tls.ca {
-        tls = tls.ca_certificate(Certificate::from_pem(pem));
-    }
-    let with_system = endpoint.clone().tls_config(tls.clone().with_native_roots());
-    // A small image has no system roots, and with a CA of one's own it needs none.
-    if with_system.is_err() && config.tls.ca.is_some() { endpoint.tls_config(tls) } else { with_system }
+/// TLS is ours to make: to tonic all endpoints are plain, but the origin that servers see is the one they are.
+fn endpoint(config: &Config) -> Result<Endpoint, String> {
+    let origin = config.endpoint.clone();
+    let mut plain = origin.clone().into_parts();
+    plain.scheme = Some(Scheme::HTTP);
+    let plain = Uri::from_parts(plain).map_err(|error| error.to_string())?;
+    let endpoint = Endpoint::from(plain).origin(origin).connect_timeout(config.timeout);
+    endpoint.user_agent(USER_AGENT).map_err(|error| with_causes("", Some(&error)))
 }
 
-fn client(endpoint: &Endpoint, compression: Option<CompressionEncoding>) -> Grpc<Channel> {
-    let client = Grpc::new(endpoint.connect_lazy()).accept_compressed(CompressionEncoding::Gzip);
-    match compression {
-        Some(encoding) => client.send_compressed(encoding),
-        None => client,
+fn dialer(config: &Config) -> Result<Dialer, String> {
+    if let Some(path) = &config.socket {
+        return Ok(Dialer::to_socket(path.clone()));
+    }
+    let encrypted = config.endpoint.scheme_str() == Some("https");
+    let port = config.endpoint.port_u16().unwrap_or_default();
+    Dialer::to_host(config.endpoint.host().unwrap_or_default(), port, encrypted.then_some(&config.tls), H2)
+}
+
+/// What tonic asks for a connection.
+struct Connector(Arc<Dialer>);
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Box<dyn Stream>>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let dialer = self.0.clone();
+        Box::pin(async move { dialer.connect().await.map(TokioIo::new) })
     }
 }
 

@@ -16,8 +16,8 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// By OTLP's list of statuses; of a success, what was refused.
-    pub(super) fn judge(&self, name: &str) -> Result<PartialSuccess, ExportError> {
+    /// By OTLP's list of statuses; of a success, what was refused. A token that is `renewed` may be good next time.
+    pub(super) fn judge(&self, name: &str, renewed: bool) -> Result<PartialSuccess, ExportError> {
         let status = self.head.status;
         if status.is_success() {
             // The status said that all is well, which is what counts.
@@ -35,6 +35,7 @@ impl Answer {
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT => ExportError::Retryable { reason, after: retry_after(&self.head.headers) },
+            StatusCode::UNAUTHORIZED if renewed => ExportError::Retryable { reason, after: None },
             _ => ExportError::Permanent(reason),
         })
     }

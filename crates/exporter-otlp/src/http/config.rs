@@ -10,6 +10,7 @@ use super::body::{Compression, Encoding};
 use crate::headers::read_headers;
 use crate::split::read_max_request_size;
 use crate::tls::Tls;
+use crate::token::read_bearer_token_file;
 
 /// Keys of `otlp_http`.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct HttpConfig {
     pub url: Uri,
     /// Sent with every request.
     pub headers: HeaderMap,
+    /// Path of the file of a token to send; empty for none.
+    pub bearer_token_file: String,
     /// Longest time of one attempt, connecting included.
     pub timeout: Duration,
     /// How batches are written.
@@ -41,6 +44,7 @@ impl Configuration for HttpConfig {
         let metrics_endpoint: String =
             section.field("metrics_endpoint", "URL to send to as it is, instead of endpoint's", String::new());
         let headers = read_headers(section);
+        let bearer_token_file = read_bearer_token_file(section, &headers);
         // The Collector's default here, where that of gRPC is 5s.
         let timeout = section.field("timeout", "longest time of one attempt", Duration::from_secs(30));
         let encoding = section.choice(
@@ -69,6 +73,7 @@ impl Configuration for HttpConfig {
                 Uri::default()
             }),
             headers,
+            bearer_token_file,
             timeout,
             encoding,
             compression,

@@ -9,7 +9,7 @@ use component::config::Configuration;
 use component::{
     Accepted, BoxFuture, BuildError, BuiltExporter, Delivery, ExportError, Exporter, ExporterFactory, Stability,
 };
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use pdata::Batch;
@@ -18,9 +18,11 @@ use tokio::time::timeout;
 use super::answer::Answer;
 use super::body::{Compression, Encoding};
 use super::config::HttpConfig;
-use super::connect::{Connection, Target};
+use super::connect::{Connection, connect, dialer};
+use crate::dial::Dialer;
 use crate::failure::with_causes;
 use crate::split::split;
+use crate::token::Token;
 
 /// The `otlp_http` exporter type.
 pub static HTTP_FACTORY: ExporterFactory = ExporterFactory {
@@ -48,7 +50,8 @@ pub struct OtlpHttp {
     encoding: Encoding,
     compression: Compression,
     max_request_size: usize,
-    target: Target,
+    dialer: Dialer,
+    token: Option<Token>,
     connection: Option<Connection>,
 }
 
@@ -69,7 +72,8 @@ impl OtlpHttp {
         }
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(crate::USER_AGENT));
         Ok(Self {
-            target: Target::new(&config.url, &config.tls).map_err(|error| format!("{name}: {error}"))?,
+            dialer: dialer(&config.url, &config.tls).map_err(|error| format!("{name}: {error}"))?,
+            token: Token::new(&config.bearer_token_file)?,
             path: config.url.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from),
             name,
             headers,
@@ -86,6 +90,9 @@ impl OtlpHttp {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone();
         *request.headers_mut() = self.headers.clone();
+        if let Some(token) = &mut self.token {
+            request.headers_mut().insert(AUTHORIZATION, token.header());
+        }
         // Taken, and put back after an answer that was read to its end: a connection in any other state is of no use.
         let mut kept = self.connection.take();
         if let Some(connection) = &mut kept
@@ -96,7 +103,7 @@ impl OtlpHttp {
         }
         let mut connection = match kept {
             Some(connection) => connection,
-            None => self.target.connect().await?,
+            None => connect(&self.dialer).await?,
         };
         let (head, body) = connection.sender.send_request(request).await?.into_parts();
         match Limited::new(body, LONGEST_ANSWER).collect().await {
@@ -120,7 +127,7 @@ impl Exporter for OtlpHttp {
             let body = self.compression.compress(self.encoding.encode(&batch));
             let body = body.map_err(|error| ExportError::Permanent(format!("compression: {error}")))?;
             let answer = match timeout(self.timeout, self.attempt(body)).await {
-                Ok(Ok(answer)) => answer.judge(&self.name)?,
+                Ok(Ok(answer)) => answer.judge(&self.name, self.token.is_some())?,
                 Ok(Err(error)) => return Err(self.unanswered(&with_causes("", Some(&*error)))),
                 Err(_) => return Err(self.unanswered(&format!("no answer within {:?}", self.timeout))),
             };

@@ -24,10 +24,12 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
-use crate::{Config, OtlpGrpc, Tls};
+use crate::{Config, OtlpGrpc, Pem, Tls};
 
 mod over_http;
+mod secure;
 mod split;
+mod token;
 
 type Answer = Result<ExportMetricsServiceResponse, Status>;
 type Received = Arc<Mutex<Vec<(MetadataMap, ExportMetricsServiceRequest)>>>;
@@ -58,16 +60,29 @@ async fn backend(answer: Option<Answer>, identity: Option<Identity>) -> (u16, Re
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let received = Received::default();
-    let service = MetricsServiceServer::new(Backend { received: received.clone(), answer })
+    let tls = identity.map(|identity| ServerTlsConfig::new().identity(identity));
+    tokio::spawn(serve(listener, tls, answer, received.clone(), std::future::pending()));
+    (port, received)
+}
+
+/// A backend until `end`, which lets what is under way come to its end.
+async fn serve(
+    listener: TcpListener,
+    tls: Option<ServerTlsConfig>,
+    answer: Option<Answer>,
+    received: Received,
+    end: impl Future<Output = ()>,
+) {
+    let service = MetricsServiceServer::new(Backend { received, answer })
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .send_compressed(CompressionEncoding::Gzip);
     let mut server = Server::builder();
-    if let Some(identity) = identity {
-        server = server.tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
+    if let Some(tls) = tls {
+        server = server.tls_config(tls).unwrap();
     }
-    tokio::spawn(server.add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
-    (port, received)
+    let incoming = TcpIncoming::from(listener);
+    server.add_service(service).serve_with_incoming_shutdown(incoming, end).await.unwrap();
 }
 
 fn config(endpoint: &str) -> Config {
@@ -195,7 +210,7 @@ async fn tls_trusts_ca_file_and_nobody_unknown() {
     };
     assert!(reason.contains("certificate"), "{reason}");
 
-    let tls = Tls { ca: Some(ca), ..config.tls.clone() };
+    let tls = Tls { ca: Pem::Text(ca), ..config.tls.clone() };
     let trusting = Config { tls, ..config };
     assert_eq!(OtlpGrpc::new(&trusting).unwrap().export(batch()).await, Ok(Accepted::default()));
     assert_eq!(received.lock().unwrap().len(), 1);

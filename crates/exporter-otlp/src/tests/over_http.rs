@@ -14,18 +14,18 @@ use super::*;
 use crate::http::{Compression, Encoding};
 use crate::{HttpConfig, OtlpHttp};
 
-type Requests = Arc<Mutex<Vec<(http::request::Parts, Bytes)>>>;
+pub(crate) type Requests = Arc<Mutex<Vec<(http::request::Parts, Bytes)>>>;
 
 /// An answer of a server: status, a header, body.
 #[derive(Clone)]
-struct Says(u16, (&'static str, &'static str), Bytes);
+pub(crate) struct Says(pub(crate) u16, pub(crate) (&'static str, &'static str), pub(crate) Bytes);
 
-const FINE: Says = Says(200, PROTO, Bytes::new());
+pub(crate) const FINE: Says = Says(200, PROTO, Bytes::new());
 const PROTO: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Starts a server that gives `answers` in turn, the last one for good, and returns its port and what it got.
-async fn server(answers: Vec<Says>, tls: Option<TlsAcceptor>) -> (u16, Requests) {
+pub(crate) async fn server(answers: Vec<Says>, tls: Option<TlsAcceptor>) -> (u16, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let requests = Requests::default();
@@ -260,7 +260,7 @@ async fn https_trusts_ca_file_and_nobody_unknown() {
     };
     assert!(reason.contains("certificate"), "{reason}");
 
-    let tls = Tls { ca: Some(ca), ..config.tls.clone() };
+    let tls = Tls { ca: Pem::Text(ca), ..config.tls.clone() };
     let trusting = HttpConfig { tls, ..config };
     assert_eq!(OtlpHttp::new(&trusting).unwrap().export(batch()).await, Ok(Accepted::default()));
     assert_eq!(requests.lock().unwrap().len(), 1);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use pdata::{Attributes, Descriptor};
 
-use super::sets::Sets;
 use crate::memory::Memory;
 use crate::sample::{Sample, Together, last_of_each};
+use crate::sets::Sets;
 
 /// The streams of one metric.
 ///

@@ -1,7 +1,6 @@
 //! `attributes`: changes the attributes of points, and adds up the streams that become one.
 
 mod merge;
-mod sets;
 
 #[cfg(test)]
 mod tests;
@@ -12,8 +11,8 @@ use pdata::{Batch, HistogramPoint, Point, ResourceMetrics, ScopeMetrics};
 
 use crate::action::{Action, actions};
 use crate::memory::Families;
+use crate::sets::{Change, Sets};
 use merge::Merge;
-use sets::Sets;
 
 /// The `attributes` processor type.
 pub static FACTORY: ProcessorFactory = ProcessorFactory {
@@ -56,7 +55,11 @@ impl AttributesProcessor {
     /// Has seen no stream yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { sets: Sets::new(config.actions), numbers: Families::default(), histograms: Families::default() }
+        Self {
+            sets: Sets::new(Change::Actions(config.actions)),
+            numbers: Families::default(),
+            histograms: Families::default(),
+        }
     }
 }
 

@@ -1,16 +1,41 @@
-//! What the actions make of an attribute set, done once for each set.
+//! What a change makes of an attribute set, done once for each set.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use pdata::{Attributes, OwnAttributes};
+use pdata::{Attribute, AttributeValue, Attributes, OwnAttributes, Process};
 
 use crate::action::Action;
+use crate::container::{CONTAINER_ID, container_id};
 
-/// The actions, and what they made of the sets that are known.
+/// What is done to each set.
 #[derive(Debug)]
-pub(super) struct Sets {
-    actions: Vec<Action>,
+pub(crate) enum Change {
+    /// These, one after the other.
+    Actions(Vec<Action>),
+    /// The container of the set's process is told, where it is in one.
+    Container,
+}
+
+impl Change {
+    fn apply(&self, process: Option<&Arc<Process>>, attributes: &mut Vec<Attribute>) {
+        match self {
+            Self::Actions(actions) => actions.iter().for_each(|action| action.apply(attributes)),
+            Self::Container => {
+                let cgroup = process.and_then(|process| process.cgroup.as_deref());
+                if let Some(id) = cgroup.and_then(container_id) {
+                    attributes.retain(|(key, _)| *key != CONTAINER_ID);
+                    attributes.push((CONTAINER_ID.into(), AttributeValue::Text(id.into())));
+                }
+            }
+        }
+    }
+}
+
+/// The change, and what it made of the sets that are known.
+#[derive(Debug)]
+pub(crate) struct Sets {
+    change: Change,
     /// By address of the set that came, which its `Weak` keeps from being used again.
     made: HashMap<usize, (Weak<Attributes>, Arc<Attributes>)>,
     /// Parts beside the process, which the sets of all processes share.
@@ -23,12 +48,12 @@ const SWEEP_MIN: usize = 1024;
 const MOST_OWN: usize = 8192;
 
 impl Sets {
-    pub(super) fn new(actions: Vec<Action>) -> Self {
-        Self { actions, made: HashMap::new(), own: HashSet::new(), sweep_at: SWEEP_MIN }
+    pub(crate) fn new(change: Change) -> Self {
+        Self { change, made: HashMap::new(), own: HashSet::new(), sweep_at: SWEEP_MIN }
     }
 
-    /// The set that the actions make of `set`.
-    pub(super) fn of(&mut self, set: &Arc<Attributes>) -> Arc<Attributes> {
+    /// The set that the change makes of `set`.
+    pub(crate) fn of(&mut self, set: &Arc<Attributes>) -> Arc<Attributes> {
         let address = Arc::as_ptr(set).addr();
         if let Some((_, made)) = self.made.get(&address) {
             return made.clone();
@@ -41,9 +66,7 @@ impl Sets {
     fn make(&mut self, set: &Arc<Attributes>) -> Arc<Attributes> {
         let before = set.to_vec();
         let mut after = before.clone();
-        for action in &self.actions {
-            action.apply(&mut after);
-        }
+        self.change.apply(set.process(), &mut after);
         if after == before {
             return set.clone();
         }
@@ -73,7 +96,7 @@ impl Sets {
     ///
     /// Sweeping at twice the size that the last sweep left keeps the cost per set constant and the memory
     /// within twice the sets known.
-    pub(super) fn sweep(&mut self) {
+    pub(crate) fn sweep(&mut self) {
         if self.made.len() >= self.sweep_at {
             // One that was left as it is holds itself.
             self.made.retain(|address, (set, made)| {
@@ -86,7 +109,7 @@ impl Sets {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.made.len()
     }
 }
