@@ -23,5 +23,9 @@ pub(crate) static COMPONENTS: Components = Components {
         &exporter_debug::FACTORY,
     ],
     connectors: &[&processor::forward::FACTORY],
-    extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
+    extensions: &[
+        &receiver_ebpf::EXTENSION_FACTORY,
+        &extension_status::health_check::FACTORY,
+        &extension_status::zpages::FACTORY,
+    ],
 };

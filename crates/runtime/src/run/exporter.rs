@@ -171,8 +171,11 @@ impl ExporterTask {
 
     /// Unless the end has come, of which the runtime speaks.
     fn report(&self, status: Status) {
-        if !self.controls.stop.is_requested() {
-            self.controls.reporter.report(status);
+        let Controls { stop, reporter, .. } = &self.controls;
+        // What was given up once is no better for another attempt, but for one that succeeds.
+        let hopeless = matches!(reporter.reported().0, Status::PermanentError(_));
+        if !stop.is_requested() && !(hopeless && matches!(status, Status::RecoverableError(_))) {
+            reporter.report(status);
         }
     }
 
