@@ -12,20 +12,24 @@ mod exporter;
 mod extension;
 mod factory;
 mod id;
+mod observe;
 mod predicate;
 mod processor;
 mod receiver;
+mod status;
 
 pub use exporter::{Accepted, Delivery, ExportError, Exporter, QueueConfig, RetryConfig};
 pub use extension::{Extension, Extensions};
 pub use factory::{
-    BuildContext, BuildError, Builder, BuiltExporter, Components, ExporterFactory, ExtensionFactory, Factory,
-    ProcessorFactory, ReceiverFactory, Stability,
+    BuildContext, BuildError, Builder, BuiltExporter, Components, Connector, ConnectorFactory, ExporterFactory,
+    ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory, Stability,
 };
 pub use id::{ComponentId, InvalidId};
+pub use observe::{Counts, ExporterCounts, Kind, Link, Node, Observe, Reloads, Snapshot};
 pub use predicate::{InvalidPredicate, Predicate};
 pub use processor::Processor;
-pub use receiver::{Output, Receiver, Shutdown};
+pub use receiver::{Edge, Flow, Output, PushDown, Receiver, Shutdown};
+pub use status::{Reporter, Status};
 
 /// A boxed future, as the traits of components return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -87,7 +87,7 @@ fn with_rising_edges(request: &mut ExportMetricsServiceRequest) {
 }
 
 fn decode(bytes: &[u8]) -> Batch {
-    let decoded = Decoder::default().decode(bytes).unwrap();
+    let decoded = Decoder::default().decode(bytes).expect("it is a request");
     assert_eq!((decoded.rejected, decoded.reason), (0, None));
     decoded.batch
 }

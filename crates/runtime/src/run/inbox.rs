@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pdata::{Batch, Latest};
 use tokio::sync::mpsc;
@@ -23,6 +24,12 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new(edge: mpsc::Receiver<Arc<Batch>>, size: usize, counters: Arc<Counters>) -> Self {
         Self { edge, queue: VecDeque::new(), size, counters, full: false }
+    }
+
+    /// Holds at most `size` batches from now on; what is more already goes with the next merges.
+    pub(super) fn resize(&mut self, size: usize) {
+        self.size = size;
+        self.counters.queue_capacity.store(size as u64, Ordering::Relaxed);
     }
 
     /// The oldest batch that waits; `None` once the edge is closed and nothing waits.

@@ -1,8 +1,10 @@
 //! What became of the points that reached an exporter.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use component::ComponentId;
+use component::{ComponentId, Counts, ExporterCounts};
 use tracing::info;
 
 /// What became of the points that reached one exporter.
@@ -26,7 +28,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(counters: &[(ComponentId, std::sync::Arc<Counters>)]) -> Self {
+    pub(super) fn of(counters: &BTreeMap<ComponentId, Arc<Counters>>) -> Self {
         Self { exporters: counters.iter().map(|(id, counters)| (id.clone(), counters.read())).collect() }
     }
 
@@ -44,9 +46,28 @@ pub(super) struct Counters {
     pub(super) rejected: AtomicU64,
     pub(super) lost: AtomicU64,
     pub(super) merged: AtomicU64,
+    /// Found no room in the queue.
+    pub(super) enqueue_failed: AtomicU64,
+    /// Batches that wait now.
+    pub(super) queue_size: AtomicU64,
+    /// Most batches that may wait.
+    pub(super) queue_capacity: AtomicU64,
 }
 
 impl Counters {
+    /// The same as others see it.
+    pub(super) fn counts(&self) -> ExporterCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ExporterCounts {
+            sent: read(&self.sent),
+            failed: read(&self.rejected) + read(&self.lost),
+            enqueue_failed: read(&self.enqueue_failed),
+            merged: read(&self.merged),
+            queue_size: read(&self.queue_size),
+            queue_capacity: read(&self.queue_capacity),
+        }
+    }
+
     pub(super) fn read(&self) -> Totals {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Totals {
@@ -55,6 +76,20 @@ impl Counters {
             lost: read(&self.lost),
             merged: read(&self.merged),
         }
+    }
+}
+
+/// What went into one processor and came out of it.
+#[derive(Debug, Default)]
+pub(super) struct ProcessorCounters {
+    pub(super) incoming: AtomicU64,
+    pub(super) outgoing: AtomicU64,
+}
+
+impl ProcessorCounters {
+    pub(super) fn read(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts::Processor { incoming: read(&self.incoming), outgoing: read(&self.outgoing) }
     }
 }
 
