@@ -4,6 +4,7 @@
 //! of owned strings per point only to walk it twice. Here a point costs two copies.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod decode;
 mod distribution;
 mod encode;
@@ -14,6 +15,7 @@ mod measure;
 mod response;
 mod wire;
 
+pub use answer::{encode_json_response, encode_response, encode_status};
 pub use decode::{Decoded, Decoder};
 pub use encode::{encode, encoded_len};
 pub use json::{encode_json, encoded_json_len};

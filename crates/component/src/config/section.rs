@@ -110,6 +110,12 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// Whether `key` is there, with a value or without.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some()
+    }
+
     /// Answers a key that users know from elsewhere with `text`.
     pub fn refuse(&mut self, key: &'static str, text: &str) {
         self.known.push(key);
