@@ -30,7 +30,7 @@ pub use id::{ComponentId, InvalidId};
 pub use observe::{Counts, ExporterCounts, Kind, Link, Node, Observe, Reloads, Snapshot};
 pub use predicate::{InvalidPredicate, Predicate};
 pub use processor::Processor;
-pub use receiver::{Edge, Flow, Output, PushDown, Receiver, Shutdown};
+pub use receiver::{Edge, Flow, Full, Output, PushDown, Receiver, Shutdown};
 pub use status::{Reporter, Status};
 
 /// A boxed future, as the traits of components return it.

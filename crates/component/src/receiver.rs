@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pdata::Batch;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{BoxFuture, Predicate};
 
@@ -114,6 +116,35 @@ impl Output {
         self.flow.accepted.fetch_add(points, Ordering::Relaxed);
     }
 
+    /// Hands `batch` to every edge, or to none where one of them stays full for `patience`.
+    ///
+    /// # Errors
+    /// If nobody has it.
+    pub async fn offer(&self, batch: Arc<Batch>, patience: Duration) -> Result<(), Full> {
+        let edges = self.edges.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let points = batch.items() as u64;
+        let deadline = Instant::now() + patience;
+        let mut permits = Vec::with_capacity(edges.len());
+        for edge in edges.iter() {
+            match timeout_at(deadline, edge.sender.reserve()).await {
+                Ok(Ok(permit)) => permits.push((edge, permit)),
+                // Its far end is gone.
+                Ok(Err(_)) => {}
+                Err(_) => return Err(Full),
+            }
+        }
+        let Some((last, last_permit)) = permits.pop() else { return Err(Full) };
+        for (edge, permit) in permits {
+            permit.send(batch.clone());
+            edge.points.fetch_add(points, Ordering::Relaxed);
+        }
+        // The last one gets ours, so that a sole consumer need not copy.
+        last_permit.send(batch);
+        last.points.fetch_add(points, Ordering::Relaxed);
+        self.flow.accepted.fetch_add(points, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Counts `points` as turned away by the receiver itself, which has told whoever sent them.
     pub fn refuse(&self, points: u64) {
         self.flow.refused.fetch_add(points, Ordering::Relaxed);
@@ -133,6 +164,10 @@ impl Edge {
         }
     }
 }
+
+/// No room for a batch, or nobody to take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
 
 /// Says when it is time to stop.
 #[derive(Debug, Clone)]

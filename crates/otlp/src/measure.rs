@@ -91,7 +91,7 @@ fn message(lengths: &mut Vec<usize>, measure: impl FnOnce(&mut Vec<usize>) -> us
     field_len(lengths[slot])
 }
 
-fn encode_attributes(attributes: &Attributes) -> Box<[u8]> {
+pub(crate) fn encode_attributes(attributes: &Attributes) -> Box<[u8]> {
     let mut out = Vec::with_capacity(attributes.iter().map(|(key, value)| attribute_len(key, &value)).sum());
     for (key, value) in attributes.iter() {
         put_attribute(&mut out, 0x3a, key, &value);

@@ -4,6 +4,7 @@
 pub mod action;
 pub mod attributes;
 pub mod cardinality;
+pub mod filter;
 pub mod forward;
 mod container;
 pub mod interval;

@@ -1,12 +1,13 @@
 //! THE list: every component that a configuration may name.
 
-use component::Components;
+use component::{Components, ReceiverFactory};
 
 /// Everything that is built into this agent.
 pub(crate) static COMPONENTS: Components = Components {
-    receivers: &receiver_ebpf::RECEIVERS,
+    receivers: &RECEIVERS,
     processors: &[
         &processor::process_filter::FACTORY,
+        &processor::filter::FACTORY,
         &processor::interval::FACTORY,
         &processor::resource::FACTORY,
         &processor::resource::FACTORY,
@@ -28,4 +29,14 @@ pub(crate) static COMPONENTS: Components = Components {
         &extension_status::health_check::FACTORY,
         &extension_status::zpages::FACTORY,
     ],
+};
+
+static RECEIVERS: [&ReceiverFactory; receiver_ebpf::RECEIVERS.len() + 1] = {
+    let mut all = [&receiver_otlp::FACTORY; receiver_ebpf::RECEIVERS.len() + 1];
+    let mut index = 0;
+    while index < receiver_ebpf::RECEIVERS.len() {
+        all[index] = receiver_ebpf::RECEIVERS[index];
+        index += 1;
+    }
+    all
 };

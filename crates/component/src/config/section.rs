@@ -156,6 +156,12 @@ impl<'a> Section<'a> {
         self.node.is_some_and(|node| node.value != Value::Null)
     }
 
+    /// Whether `key` is there, with a value or without.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some()
+    }
+
     /// Answers a key that users know from elsewhere with `text`.
     pub fn refuse(&mut self, key: &'static str, text: &str) {
         self.known.push(key);

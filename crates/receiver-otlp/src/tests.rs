@@ -1,0 +1,311 @@
+//! Real clients against a real port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::config::{Entry, Faults, Node, Position, Section, Value};
+use component::{Output, Reporter, Shutdown};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::metrics::v1::{
+    Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric, number_data_point,
+};
+use pdata::Batch;
+use prost::Message;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tonic::codec::CompressionEncoding;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic::{Code, Status};
+
+use crate::config::{Config, Endpoint, Grpc, Http, Tls};
+use crate::receiver::OtlpReceiver;
+use component::config::Configuration;
+
+struct Running {
+    grpc: u16,
+    http: u16,
+    batches: mpsc::Receiver<Arc<Batch>>,
+    stop: watch::Sender<bool>,
+    ended: tokio::task::JoinHandle<()>,
+}
+
+/// A receiver on free ports, in front of a pipeline that has room for `room` batches.
+async fn running(room: usize, tls: Tls) -> Running {
+    let endpoint = Endpoint { host: "127.0.0.1".into(), port: 0 };
+    let grpc = Grpc { endpoint: endpoint.clone(), tls: tls.clone(), max_message: 1 << 20, max_streams: 100 };
+    let http = Http { endpoint, tls, max_body: 1 << 20, path: "/v1/metrics".into() };
+    let config = Config { grpc: Some(grpc), http: Some(http) };
+    let receiver = OtlpReceiver { id: "otlp".into(), config, status: Reporter::default() };
+    let listening = receiver.listen().await.unwrap();
+    let port = |of: &Vec<(tokio::net::TcpListener, _)>| of[0].0.local_addr().unwrap().port();
+    let (grpc, http) = (port(&listening.grpc), port(&listening.http));
+    let (edge, batches) = mpsc::channel(room);
+    let (stop, stopped) = watch::channel(false);
+    let ended = tokio::spawn(async move {
+        receiver.serve(listening, Output::new(vec![edge]), &Shutdown::new(stopped)).await;
+    });
+    Running { grpc, http, batches, stop, ended }
+}
+
+fn request(points: usize) -> ExportMetricsServiceRequest {
+    let point = |index| NumberDataPoint {
+        time_unix_nano: index as u64,
+        value: Some(number_data_point::Value::AsInt(-7)),
+        ..Default::default()
+    };
+    let data = metric::Data::Gauge(Gauge { data_points: (0..points).map(point).collect() });
+    let metric = Metric { name: "m".into(), data: Some(data), ..Default::default() };
+    let scope = ScopeMetrics { metrics: vec![metric], ..Default::default() };
+    let resource = ResourceMetrics { scope_metrics: vec![scope], ..Default::default() };
+    ExportMetricsServiceRequest { resource_metrics: vec![resource] }
+}
+
+async fn client(port: u16) -> MetricsServiceClient<Channel> {
+    let channel = Channel::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
+    MetricsServiceClient::new(channel.connect().await.unwrap())
+}
+
+/// Status, headers and body of the answer to a request on a connection of its own.
+async fn post(
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> (StatusCode, http::HeaderMap, Vec<u8>) {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = Request::post(path).header("host", "x");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = sender.send_request(request.body(Full::new(bytes::Bytes::from(body))).unwrap()).await.unwrap();
+    let (head, body) = answer.into_parts();
+    (head.status, head.headers, body.collect().await.unwrap().to_bytes().to_vec())
+}
+
+const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[tokio::test]
+async fn what_a_client_sends_by_grpc_is_in_the_pipeline_when_it_is_answered() {
+    let mut running = running(8, Tls::default()).await;
+    let plain = client(running.grpc).await;
+    let gzip = plain.clone().send_compressed(CompressionEncoding::Gzip);
+    let zstd = plain.clone().send_compressed(CompressionEncoding::Zstd);
+    for (mut client, points) in [(plain, 1), (gzip, 2000), (zstd, 3000)] {
+        let answer = client.export(request(points)).await.unwrap().into_inner();
+        assert_eq!(answer, ExportMetricsServiceResponse::default());
+        let batch = running.batches.try_recv().unwrap();
+        assert_eq!((batch.items(), batch.metrics().next().unwrap().points[0].bits.cast_signed()), (points, -7));
+    }
+    running.stop.send_replace(true);
+    running.ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn points_that_are_no_good_are_told_and_the_others_taken() {
+    let mut running = running(8, Tls::default()).await;
+    let mut sent = request(3);
+    let Some(metric::Data::Gauge(gauge)) = &mut sent.resource_metrics[0].scope_metrics[0].metrics[0].data else {
+        return;
+    };
+    gauge.data_points[1].value = None;
+    let answer = client(running.grpc).await.export(sent).await.unwrap().into_inner().partial_success.unwrap();
+    assert_eq!((answer.rejected_data_points, &*answer.error_message), (1, "a point has no value"));
+    assert_eq!(running.batches.try_recv().unwrap().items(), 2);
+}
+
+#[tokio::test]
+async fn a_full_pipeline_turns_the_sender_away_with_a_time_to_wait_and_keeps_nothing_of_it() {
+    let mut running = running(1, Tls::default()).await;
+    let mut client = client(running.grpc).await;
+    client.export(request(1)).await.unwrap();
+    let full = client.export(request(2)).await.unwrap_err();
+    assert_eq!((full.code(), full.message()), (Code::ResourceExhausted, "the pipelines are full"));
+    assert_eq!(otlp::decode_retry_delay(full.details()), Some(Duration::from_secs(1)));
+    let (code, headers, body) = post(running.http, "/v1/metrics", &[PROTOBUF], request(2).encode_to_vec()).await;
+    assert_eq!((code, &headers["retry-after"]), (StatusCode::TOO_MANY_REQUESTS, &http::HeaderValue::from(1)));
+    assert_eq!(otlp::decode_status_message(&body).as_deref(), Some("the pipelines are full"));
+
+    assert_eq!(running.batches.try_recv().unwrap().items(), 1);
+    assert!(running.batches.try_recv().is_err(), "what was turned away is nowhere");
+    client.export(request(2)).await.unwrap();
+    assert_eq!(running.batches.try_recv().unwrap().items(), 2);
+}
+
+#[tokio::test]
+async fn a_pipeline_that_has_gone_takes_nothing() {
+    let running = running(1, Tls::default()).await;
+    drop(running.batches);
+    let refused = client(running.grpc).await.export(request(1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+}
+
+#[tokio::test]
+async fn requests_that_are_none_or_too_large_say_so() {
+    let running = running(8, Tls::default()).await;
+    let too_large = client(running.grpc).await.export(request(200_000)).await.unwrap_err();
+    assert_eq!(too_large.code(), Code::OutOfRange, "{too_large}");
+    let bomb = client(running.grpc).await.send_compressed(CompressionEncoding::Gzip).export(request(500_000)).await;
+    assert!(bomb.is_err());
+    let status = |answer: (StatusCode, http::HeaderMap, Vec<u8>)| {
+        (answer.0.as_u16(), String::from_utf8_lossy(&answer.2).into_owned())
+    };
+    let large = request(200_000).encode_to_vec();
+    assert_eq!(post(running.http, "/v1/metrics", &[PROTOBUF], large.clone()).await.0.as_u16(), 413);
+    let packed = zstd::encode_all(&*large, 3).unwrap();
+    assert!(packed.len() < 1 << 20);
+    assert_eq!(
+        post(running.http, "/v1/metrics", &[PROTOBUF, ("content-encoding", "zstd")], packed).await.0.as_u16(),
+        413
+    );
+    let (code, text) = status(post(running.http, "/v1/metrics", &[JSON], b"{\"resourceMetrics\":7}".to_vec()).await);
+    assert_eq!((code, &*text), (400, "{\"code\":3,\"message\":\"\\\"resourceMetrics\\\" is not a list\"}"));
+    assert_eq!(status(post(running.http, "/v1/metrics", &[PROTOBUF], vec![7; 9]).await).0, 400);
+    let bad_gzip = post(running.http, "/v1/metrics", &[PROTOBUF, ("content-encoding", "gzip")], vec![7; 9]).await;
+    assert_eq!(status(bad_gzip).0, 400);
+    assert_eq!(status(post(running.http, "/v1/metrics", &[("content-type", "text/plain")], vec![]).await).0, 415);
+    assert_eq!(status(post(running.http, "/v1/metrics", &[JSON, ("content-encoding", "br")], vec![]).await).0, 415);
+    let (code, text) = status(post(running.http, "/v1/traces", &[JSON], b"{}".to_vec()).await);
+    assert!(code == 404 && text.contains("metrics only"), "{code} {text}");
+}
+
+#[tokio::test]
+async fn http_takes_protobuf_and_json_packed_or_not() {
+    let mut running = running(8, Tls::default()).await;
+    let protobuf = request(5).encode_to_vec();
+    let json = serde_json::to_vec(&request(6)).unwrap();
+    let gzip = {
+        let mut encoder = flate2::read::GzEncoder::new(&*json, flate2::Compression::fast());
+        let mut out = Vec::new();
+        std::io::Read::read_to_end(&mut encoder, &mut out).unwrap();
+        out
+    };
+    for (headers, body, points) in [
+        (vec![PROTOBUF], protobuf.clone(), 5),
+        (vec![PROTOBUF, ("content-encoding", "zstd")], zstd::encode_all(&*protobuf, 1).unwrap(), 5),
+        (vec![JSON], json, 6),
+        (vec![("content-type", "application/json; charset=utf-8"), ("content-encoding", "gzip")], gzip, 6),
+    ] {
+        let (code, answered, body) = post(running.http, "/v1/metrics", &headers, body).await;
+        let form = headers[0].1.split(';').next().unwrap();
+        assert_eq!((code, answered["content-type"].to_str().unwrap()), (StatusCode::OK, form));
+        assert_eq!(&*body, if form == JSON.1 { &b"{}"[..] } else { b"" });
+        assert_eq!(running.batches.try_recv().unwrap().items(), points);
+    }
+}
+
+#[tokio::test]
+async fn traces_and_logs_are_unimplemented() {
+    let running = running(8, Tls::default()).await;
+    let channel = Channel::from_shared(format!("http://127.0.0.1:{}", running.grpc)).unwrap().connect().await.unwrap();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+    let codec = tonic_codec();
+    let refused: Status = client.unary(tonic::Request::new(bytes::Bytes::new()), path, codec).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert!(refused.message().contains("metrics only"), "{refused}");
+}
+
+fn tonic_codec() -> crate::grpc::BytesCodec {
+    crate::grpc::BytesCodec
+}
+
+#[tokio::test]
+async fn a_request_that_has_begun_when_the_end_comes_is_still_answered() {
+    let mut running = running(1, Tls::default()).await;
+    let mut client = client(running.grpc).await;
+    client.export(request(1)).await.unwrap();
+    // This one waits for room while the receiver is told to stop.
+    let waiting = tokio::spawn(async move { client.export(request(2)).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.stop.send_replace(true);
+    assert_eq!(running.batches.recv().await.unwrap().items(), 1);
+    assert!(waiting.await.unwrap().is_ok());
+    assert_eq!(running.batches.recv().await.unwrap().items(), 2);
+    running.ended.await.unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", running.grpc)).await.is_err(), "the port is free again");
+}
+
+#[tokio::test]
+async fn tls_takes_who_has_a_certificate_and_nobody_else() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).unwrap();
+    let issuer = rcgen::Issuer::from_params(&params, &key);
+    let own_key = rcgen::KeyPair::generate().unwrap();
+    let own =
+        rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&own_key, &issuer).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let tls = Tls {
+        cert_file: write("cert.pem", own.pem()),
+        key_file: write("key.pem", own_key.serialize_pem()),
+        client_ca_file: write("ca.pem", authority.pem()),
+    };
+    let mut running = running(8, tls).await;
+    let connect = |identity: Option<Identity>| {
+        let mut tls =
+            ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("localhost");
+        if let Some(identity) = identity {
+            tls = tls.identity(identity);
+        }
+        Channel::from_shared(format!("https://127.0.0.1:{}", running.grpc)).unwrap().tls_config(tls).unwrap()
+    };
+    let known = connect(Some(Identity::from_pem(own.pem(), own_key.serialize_pem()))).connect().await.unwrap();
+    MetricsServiceClient::new(known).export(request(4)).await.unwrap();
+    assert_eq!(running.batches.try_recv().unwrap().items(), 4);
+    let unknown = connect(None).connect_lazy();
+    assert!(MetricsServiceClient::new(unknown).export(request(4)).await.is_err());
+}
+
+fn node(value: Value) -> Node {
+    Node { position: Position { file: "f".into(), line: 1, column: 1 }, value }
+}
+
+fn map(entries: Vec<(&str, Value)>) -> Value {
+    let entry = |(key, value): (&str, Value)| {
+        let node = node(value);
+        Entry { key: key.into(), position: node.position.clone(), node }
+    };
+    Value::Map(entries.into_iter().map(entry).collect())
+}
+
+fn read(protocols: Value) -> (Config, Vec<String>) {
+    let mut faults = Faults::default();
+    let config = Section::read_node(Some(&node(map(vec![("protocols", protocols)]))), &mut faults, Config::read);
+    (config, faults.into_sorted().iter().map(|fault| fault.to_string().replace("f:1:1: ", "")).collect())
+}
+
+#[test]
+fn a_protocol_that_is_named_is_served_at_the_collectors_defaults() {
+    let (config, faults) = read(map(vec![("grpc", Value::Null)]));
+    assert!(faults.is_empty() && config.http.is_none(), "{faults:?}");
+    let grpc = config.grpc.unwrap();
+    assert_eq!((grpc.endpoint, grpc.max_message), (Endpoint { host: "localhost".into(), port: 4317 }, 4 << 20));
+    let http = read(map(vec![("http", map(vec![]))])).0.http.unwrap();
+    assert_eq!((http.endpoint.port, http.max_body, &*http.path), (4318, 20 << 20, "/v1/metrics"));
+}
+
+#[test]
+fn faults_are_noted_all_at_once() {
+    let at_least_one = "must specify at least one protocol when using the OTLP receiver";
+    assert_eq!(read(map(vec![])).1, [at_least_one]);
+    let text = |text: &str| Value::Text(text.into());
+    let tls = map(vec![("cert_file", text("/nonexistent"))]);
+    let grpc = map(vec![("endpoint", text("nowhere")), ("max_recv_msg_size_mib", Value::Int(0)), ("tls", tls)]);
+    let http = map(vec![("traces_url_path", text("/t")), ("metrics_url_path", text("m"))]);
+    let (_, faults) = read(map(vec![("grpc", grpc), ("http", http)]));
+    assert_eq!(faults.len(), 5, "{faults:?}");
+}
