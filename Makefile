@@ -56,6 +56,9 @@ test-kernels-nobtf: ## the same inside a small kernel without BTF, which is buil
 	@scripts/setup.sh nobtf
 	@$(RUN_KERNELS) nobtf
 
+docs-configuration: build ## writes the tables of docs/configuration.md from what the agent says of itself
+	@scripts/docs-configuration build/tfo-agent
+
 docs-kernels: ## writes docs/kernels.md from the last runs of test-kernels
 	@tests/kernels/table >docs/kernels.md.part
 	@mv docs/kernels.md.part docs/kernels.md

@@ -10,7 +10,6 @@ pub(crate) static COMPONENTS: Components = Components {
         &processor::filter::FACTORY,
         &processor::interval::FACTORY,
         &processor::resource::FACTORY,
-        &processor::resource::FACTORY,
         &processor::resource_detection::FACTORY,
         &processor::attributes::FACTORY,
         &processor::cardinality::FACTORY,
