@@ -36,13 +36,14 @@ test: ## all tests of the workspace, those of the kernel as root
 	@scripts/setup.sh test
 	TFO_AS_ROOT=1 $(CARGO) test --workspace --locked
 
-test-e2e: build ## the agent against a real OpenTelemetry Collector and a real Prometheus
+test-e2e: build ## the agent against a real OpenTelemetry Collector, a real Prometheus and a real browser
 	@scripts/setup.sh e2e
 	@tests/e2e/build-collector
 	@tests/compat/record --check
 	$(CARGO) build --locked -p tfo-agent --example known_histograms
 	@tests/e2e/histograms $(TARGET)/debug/examples/known_histograms
 	@$(SUDO) tests/e2e/run
+	@$(SUDO) tests/e2e/zpages
 
 soak: ## ten minutes of processes and connections that come and go: the agent neither grows nor errs
 	@scripts/setup.sh test

@@ -6,7 +6,7 @@
 #   scripts/setup.sh run     the same, curl to look at the page
 #   scripts/setup.sh check   the same as build, rustfmt, clippy, python3
 #   scripts/setup.sh test    the same as build, and bpffs and tracefs mounted
-#   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus
+#   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus, Chromium
 #   scripts/setup.sh bench   the same as test, python3, libbpf, bpftrace
 #   scripts/setup.sh kernels the same as build, python3, an emulator, what goes into its image
 #   scripts/setup.sh nobtf   the same as kernels, what a kernel is built with
@@ -226,6 +226,11 @@ setup_prometheus() {
     rm -r $dir/deb
 }
 
+# Pages for people are looked at as people do.
+setup_browser() {
+    have chromium || need "Chromium (a browser without a window)" chromium fonts-dejavu-core
+}
+
 # libbpf-dev brings libbpf itself, which loads the seed's design.
 setup_bench() {
     have bpftrace || need "bpftrace (one of those that are compared)" bpftrace
@@ -268,4 +273,5 @@ case $goal in test | e2e | bench) setup_mounts ;; esac
 if [ "$goal" = e2e ]; then
     setup_go
     setup_prometheus
+    setup_browser
 fi

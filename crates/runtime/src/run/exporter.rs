@@ -173,8 +173,9 @@ impl ExporterTask {
     fn report(&self, status: Status) {
         let Controls { stop, reporter, .. } = &self.controls;
         // What was given up once is no better for another attempt, but for one that succeeds.
-        let hopeless = matches!(reporter.reported().0, Status::PermanentError(_));
-        if !stop.is_requested() && !(hopeless && matches!(status, Status::RecoverableError(_))) {
+        let tries = matches!(status, Status::RecoverableError(_));
+        let outranked = tries && matches!(reporter.reported().0, Status::PermanentError(_));
+        if !stop.is_requested() && !outranked {
             reporter.report(status);
         }
     }
