@@ -13,7 +13,7 @@ SET :=
 RUN_KERNELS = tests/kernels/run $(ONLY:%=--only %) $(SET:%=--set %)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-e2e test-kernels test-kernels-nobtf docs-kernels bench bench-kernel footprint soak check clean
+.PHONY: help build run test test-e2e test-kernels test-kernels-nobtf docs-kernels bench bench-kernel bench-peers footprint fuzz soak check clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:[^#]*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,16 @@ docs-kernels: ## writes docs/kernels.md from the last runs of test-kernels
 bench: ## encoding a batch, beside the same with opentelemetry-proto
 	@scripts/setup.sh build
 	$(CARGO) bench --locked -p otlp --bench encode
+
+bench-peers: build ## our agent and the real Collector on the same work, on one CPU each in turn; ten minutes
+	@scripts/setup.sh e2e
+	@tests/peers/build-collector
+	$(CARGO) build --release --locked -p receiver-otlp --example peers
+	@tests/peers/run ./build/tfo-agent target/peers/otelcol $(TARGET)/release/examples/peers $(BENCH)
+
+fuzz: ## looks for bytes that harm the reader of OTLP, five minutes a target; FUZZ=20 for 20 seconds
+	@scripts/setup.sh build
+	fuzz/run $(or $(FUZZ),300)
 
 bench-kernel: build ## what the kernel programs cost, beside the seed's way and bpftrace; BENCH=--quick for a look
 	@scripts/setup.sh bench

@@ -295,6 +295,10 @@ impl Octaves {
 
 /// The histogram of `octaves`, see `ebpf/histogram.h`; `None` where nothing was observed.
 pub(crate) fn assemble(octaves: &BTreeMap<u32, Cell>, zero_count: u64, sum: u64) -> Option<ExponentialHistogram> {
+    if octaves.is_empty() && zero_count == 0 {
+        // What every stream comes to while there are no histograms: not worth an allocation.
+        return None;
+    }
     let first = octaves.keys().next().copied().unwrap_or(0);
     let last = octaves.keys().next_back().copied().unwrap_or(0);
     let mut counts = vec![0; (last - first + 1) as usize * 4];
