@@ -48,7 +48,10 @@ pub(super) fn of(guide: &Guide, root: &Node, components: &Components) -> Node {
         vec![
             ("extensions", Some(map(at, vec![("ebpf", Some(extension(guide)))]))),
             ("receivers", Some(all_receivers(guide))),
-            ("processors", Some(processors(guide))),
+            (
+                "processors",
+                Some(processors(guide, guide.labels.as_ref().filter(|_| !labels_on_page || !push.is_empty()))),
+            ),
             ("exporters", Some(map(at, exporters))),
             (
                 "service",
@@ -76,14 +79,14 @@ fn all_receivers(guide: &Guide) -> Node {
     map(&guide.position, receivers.map(|(receiver, position)| (*receiver, Some(body(position)))).collect())
 }
 
-fn processors(guide: &Guide) -> Node {
+fn processors(guide: &Guide, labels: Option<&Node>) -> Node {
     let at = &guide.position;
     let exclude = guide.exclude.clone().unwrap_or_else(|| texts(at, &default_excluded()));
     // Whoever takes the agent out of the list wants to see it.
     let with_itself = (!guide.excludes_agent).then(|| Node::new(exclude.position.clone(), Value::Bool(false)));
     let filter =
         map(at, vec![("include", guide.include.clone()), ("exclude", Some(exclude)), ("exclude_self", with_itself)]);
-    let labels = guide.labels.as_ref().map(|labels| map(&labels.position, vec![("actions", Some(actions(labels)))]));
+    let labels = labels.map(|labels| map(&labels.position, vec![("actions", Some(actions(labels)))]));
     map(at, vec![("process_filter", Some(filter)), ("attributes/labels", labels)])
 }
 

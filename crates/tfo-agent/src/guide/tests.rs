@@ -77,8 +77,9 @@ fn every_key_has_its_effect() {
     is("extensions::ebpf::btf_path", "/b");
     is("extensions::ebpf::pin_path", "/p");
     let (printed, notices) = load(text, &[]).unwrap();
-    assert!(printed.contains("- {key: env, value: prod, action: insert}"), "{printed}");
-    assert!(printed.contains("- {key: rack, value: 7up, action: insert}"), "{printed}");
+    assert!(!printed.contains("attributes/labels"), "{printed}");
+    is("exporters::prometheus::const_labels::env", "prod");
+    is("exporters::prometheus::const_labels::rack", "7up");
     assert_eq!(notices, [""; 0]);
 }
 
@@ -144,6 +145,9 @@ fn other_exporters_of_the_file_get_the_same_beside_the_page() {
     let text = "collectors: {ebpf: {labels: {a: b}}}\nexporters:\n  otlp_grpc: {tls: {insecure: true}}\n";
     assert_eq!(words(value(text, &[], "service::pipelines::metrics::exporters")), ["prometheus"]);
     assert_eq!(words(value(text, &[], "service::pipelines::metrics/push::exporters")), ["otlp_grpc"]);
+    let (printed, _) = load(text, &[]).unwrap();
+    assert!(printed.contains("- {key: a, value: b, action: insert}"), "{printed}");
+    assert_eq!(words(value(text, &[], "service::pipelines::metrics::processors")), ["process_filter"]);
     let chain = words(value(text, &[], "service::pipelines::metrics/push::processors"));
     assert_eq!(chain, ["process_filter", "attributes/labels"]);
 }
