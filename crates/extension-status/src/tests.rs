@@ -56,7 +56,7 @@ async fn started(factory: &ExtensionFactory, key: &str, service: &Arc<Fake>) -> 
     use component::config::{Entry, Position, Value};
     let port = free_port();
     let at = Position { file: "f".into(), line: 1, column: 1 };
-    let of = |value| component::config::Node { position: at.clone(), value };
+    let of = |value| component::config::Node::new(at.clone(), value);
     let entry = |key: &str, value| Entry { key: key.into(), position: at.clone(), node: of(Value::Text(value)) };
     let mut entries = vec![entry("endpoint", format!("localhost:{port}"))];
     if !key.is_empty() {

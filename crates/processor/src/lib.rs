@@ -4,9 +4,9 @@
 pub mod action;
 pub mod attributes;
 pub mod cardinality;
+mod container;
 pub mod filter;
 pub mod forward;
-mod container;
 pub mod interval;
 mod memory;
 pub mod memory_limiter;

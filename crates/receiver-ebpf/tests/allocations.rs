@@ -9,6 +9,7 @@ use component::{BuildContext, Extensions, Observe, Output, Reporter, Shutdown, S
 use pdata::Batch;
 use tokio::sync::{mpsc, watch};
 
+#[derive(Debug)]
 struct Nobody;
 
 impl Observe for Nobody {
@@ -23,9 +24,9 @@ impl Observe for Nobody {
 
 fn configuration(key: &str, value: &str) -> Node {
     let position = Position { file: "test".into(), line: 1, column: 1 };
-    let node = Node { position: position.clone(), value: Value::Text(value.into()) };
+    let node = Node::new(position.clone(), Value::Text(value.into()));
     let entry = Entry { key: key.into(), position: position.clone(), node };
-    Node { position, value: Value::Map(vec![entry]) }
+    Node::new(position, Value::Map(vec![entry]))
 }
 
 /// Ends what it was given.

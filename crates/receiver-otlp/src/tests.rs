@@ -271,7 +271,7 @@ async fn tls_takes_who_has_a_certificate_and_nobody_else() {
 }
 
 fn node(value: Value) -> Node {
-    Node { position: Position { file: "f".into(), line: 1, column: 1 }, value }
+    Node::new(Position { file: "f".into(), line: 1, column: 1 }, value)
 }
 
 fn map(entries: Vec<(&str, Value)>) -> Value {

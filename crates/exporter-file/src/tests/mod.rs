@@ -155,7 +155,7 @@ async fn what_cannot_be_opened_is_explained() {
 #[test]
 fn faults_of_the_configuration() {
     let at = || Position { file: "f".into(), line: 1, column: 1 };
-    let node = |value| Node { position: at(), value };
+    let node = |value| Node::new(at(), value);
     let map = |entries: Vec<(&str, Value)>| {
         let entry = |(key, value): (&str, Value)| Entry { key: key.to_owned(), position: at(), node: node(value) };
         Value::Map(entries.into_iter().map(entry).collect())
