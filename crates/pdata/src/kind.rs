@@ -1,6 +1,6 @@
 //! Where what is kept of numbers and of distributions stands side by side: which of the two a point is of.
 
-use crate::difference::{Differences, Known};
+use crate::difference::{Differences, Streams};
 use crate::families::Families;
 use crate::overflow::{Overflow, Spill};
 use crate::series::Series;
@@ -11,8 +11,8 @@ pub(crate) trait Kind: Sample {
     fn of_latest(latest: &mut Latest) -> &mut Families<Series<Self>>;
     fn of_overflow(overflow: &Overflow) -> &Families<Spill<Self>>;
     fn of_overflow_mut(overflow: &mut Overflow) -> &mut Families<Spill<Self>>;
-    fn of_differences(differences: &Differences) -> &Families<Known<Self>>;
-    fn of_differences_mut(differences: &mut Differences) -> &mut Families<Known<Self>>;
+    fn of_differences(differences: &Differences) -> &Families<Streams<Self>>;
+    fn of_differences_mut(differences: &mut Differences) -> &mut Families<Streams<Self>>;
     fn of_scope(scope: &mut ScopeMetrics) -> &mut Vec<Metric<Self>>;
 }
 
@@ -31,11 +31,11 @@ macro_rules! kind {
                 &mut overflow.$field
             }
 
-            fn of_differences(differences: &Differences) -> &Families<Known<Self>> {
+            fn of_differences(differences: &Differences) -> &Families<Streams<Self>> {
                 &differences.$field
             }
 
-            fn of_differences_mut(differences: &mut Differences) -> &mut Families<Known<Self>> {
+            fn of_differences_mut(differences: &mut Differences) -> &mut Families<Streams<Self>> {
                 &mut differences.$field
             }
 

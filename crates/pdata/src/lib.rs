@@ -40,5 +40,5 @@ pub use overflow::Overflow;
 pub use process::Process;
 pub use sample::Sample;
 pub use seed::{SeedLabel, SeedName};
-pub use shrink::{Acknowledged, Room, Shrunk};
+pub use shrink::{Acknowledged, Known, Room, Shrunk};
 pub use value::{AttributeValue, Value, base64};

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::difference::is_late;
 use crate::families::{Families, Source};
 use crate::kind::Kind;
 use crate::latest::scope_of;
@@ -102,7 +103,7 @@ impl Overflow {
         self.acknowledged = self.taken;
     }
 
-    /// Folds `point`, of which the far side has `base`; says no where it cannot be told as one with the others.
+    /// Folds `point`, of which `base` is counted already; says no where it cannot be told as one with the others.
     pub(crate) fn fold<P: Kind>(
         &mut self,
         source: Source<'_>,
@@ -111,6 +112,9 @@ impl Overflow {
         base: Option<&P>,
     ) -> bool {
         let number = descriptor.number;
+        if base.is_some_and(|base| is_late(point, base)) {
+            return true;
+        }
         let increase = base.map_or_else(|| point.clone(), |base| point.since(base, number));
         self.now = self.now.max(point.time());
         self.changes += 1;
@@ -179,10 +183,7 @@ impl Overflow {
             *points = others;
             for point in again {
                 let trace = self.trace(source, descriptor, &point).cloned();
-                // A point from before it was folded is in the total already.
-                if trace.as_ref().is_some_and(|trace| trace.time() < point.time() || point.began_after(trace)) {
-                    self.fold(source, descriptor, &point, trace.as_ref());
-                }
+                self.fold(source, descriptor, &point, trace.as_ref());
             }
         }
     }

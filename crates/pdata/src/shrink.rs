@@ -8,7 +8,16 @@ use crate::kind::Kind;
 use crate::overflow::{Overflow, folded, is_total};
 use crate::{Attributes, Batch, Descriptor, HistogramPoint, Latest, Point, Sample, Temporality, UnixNanos};
 
-/// What is known of what the far side has.
+/// What is known of what the far side has, and what it may have any moment.
+#[derive(Debug)]
+pub struct Known {
+    /// What it took.
+    pub acknowledged: Acknowledged,
+    /// The latest time of any point that it is being sent; zero where nothing is on the way.
+    in_flight: UnixNanos,
+}
+
+/// What a far side took.
 #[derive(Debug)]
 pub enum Acknowledged {
     /// Nothing that began later than any point it took.
@@ -56,32 +65,48 @@ enum Among {
     Everyone,
 }
 
-impl Acknowledged {
-    /// Takes note of a batch that the far side took, whole.
+impl Known {
+    /// Nothing is on the way.
+    #[must_use]
+    pub fn new(acknowledged: Acknowledged) -> Self {
+        Self { acknowledged, in_flight: 0 }
+    }
+
+    /// That the far side is being sent `batch`, whole or in parts: nobody knows which of its streams it has until
+    /// [`land`](Self::land) says that it is over.
+    pub fn launch(&mut self, batch: &Batch) {
+        self.in_flight = latest(batch);
+    }
+
+    /// That nothing is on the way any more.
+    pub fn land(&mut self) {
+        self.in_flight = 0;
+    }
+
+    /// That the far side took `batch`.
     pub fn commit(&mut self, batch: &Batch) {
-        match self {
-            Self::Exactly(differences) => differences.commit(batch),
-            Self::Until(until) => {
-                let numbers = batch.metrics().flat_map(|metric| &metric.points).map(Sample::time);
-                let distributions = batch.histograms().flat_map(|metric| &metric.points).map(Sample::time);
-                *until = numbers.chain(distributions).fold(*until, u64::max);
-            }
+        match &mut self.acknowledged {
+            Acknowledged::Exactly(differences) => differences.commit(batch),
+            Acknowledged::Until(until) => *until = latest(batch).max(*until),
         }
     }
 }
 
+fn latest(batch: &Batch) -> UnixNanos {
+    let numbers = batch.metrics().flat_map(|metric| &metric.points).map(Sample::time);
+    let distributions = batch.histograms().flat_map(|metric| &metric.points).map(Sample::time);
+    numbers.chain(distributions).max().unwrap_or_default()
+}
+
 impl Overflow {
     /// Makes room in `held`, where there is more than fits; an eighth is left free for what comes next.
-    pub fn shrink(&mut self, held: &mut Latest, room: Room, known: &Acknowledged) -> Shrunk {
+    pub fn shrink(&mut self, held: &mut Latest, room: Room, known: &Known) -> Shrunk {
         let mut shrunk = Shrunk::default();
         for among in [Among::Sure, Among::Everyone] {
             // Bytes are told by the share of streams, which need not be enough at once.
             for _ in 0..8 {
                 let need = excess(held, room);
-                if need == 0 {
-                    return shrunk;
-                }
-                if !self.make_room(held, need, among, known, &mut shrunk) {
+                if need == 0 || !self.make_room(held, need, among, known, &mut shrunk) {
                     break;
                 }
             }
@@ -91,14 +116,7 @@ impl Overflow {
     }
 
     /// Takes the `need` points that were read longest ago out of `held`; says no where there are none.
-    fn make_room(
-        &mut self,
-        held: &mut Latest,
-        need: usize,
-        among: Among,
-        known: &Acknowledged,
-        shrunk: &mut Shrunk,
-    ) -> bool {
+    fn make_room(&mut self, held: &mut Latest, need: usize, among: Among, known: &Known, shrunk: &mut Shrunk) -> bool {
         let mut times = Vec::new();
         self.times::<Point>(held, among, known, &mut times);
         self.times::<HistogramPoint>(held, among, known, &mut times);
@@ -110,13 +128,7 @@ impl Overflow {
         true
     }
 
-    fn times<P: Kind + Resume>(
-        &self,
-        held: &mut Latest,
-        among: Among,
-        known: &Acknowledged,
-        times: &mut Vec<UnixNanos>,
-    ) {
+    fn times<P: Kind + Resume>(&self, held: &mut Latest, among: Among, known: &Known, times: &mut Vec<UnixNanos>) {
         for family in P::of_latest(held).iter() {
             let source = Source::new(&family.resource, &family.scope);
             let goes = |point: &&P| {
@@ -130,7 +142,7 @@ impl Overflow {
         &mut self,
         held: &mut Latest,
         among: Among,
-        known: &Acknowledged,
+        known: &Known,
         oldest: UnixNanos,
         need: &mut usize,
         shrunk: &mut Shrunk,
@@ -165,7 +177,7 @@ impl Overflow {
         source: Source<'_>,
         descriptor: &Arc<Descriptor>,
         point: &P,
-        known: &Acknowledged,
+        known: &Known,
     ) -> Fate<P> {
         if !is_total(descriptor.instrument) || point.is_missing(descriptor.number) {
             return Fate::Drop;
@@ -179,7 +191,10 @@ impl Overflow {
         if let Some(trace) = self.trace(source, descriptor, point) {
             return Fate::Fold(Some(trace.clone()));
         }
-        match known {
+        if point.start() <= known.in_flight {
+            return Fate::Keep;
+        }
+        match &known.acknowledged {
             Acknowledged::Exactly(differences) => Fate::Fold(differences.base(source, descriptor, point)),
             Acknowledged::Until(until) if point.start() > *until => Fate::Fold(None),
             Acknowledged::Until(_) => Fate::Keep,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use pdata::{
     Acknowledged, AttributeValue, Attributes, Batch, Descriptor, Differences, Distribution, ExponentialHistogram,
-    HistogramPoint, Instrument, Latest, Limits, Metric, Metrics, Overflow, OwnAttributes, Point, Process, Resource,
-    Room, Sample, Scope, Temporality,
+    HistogramPoint, Instrument, Known, Latest, Limits, Metric, Metrics, Overflow, OwnAttributes, Point, Process,
+    Resource, Room, Sample, Scope, Temporality,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -134,7 +134,7 @@ impl FarSide {
 struct Exporter {
     held: Latest,
     overflow: Overflow,
-    known: Acknowledged,
+    known: Known,
     far: FarSide,
 }
 
@@ -145,11 +145,12 @@ impl Exporter {
             Temporality::Cumulative => Acknowledged::Until(0),
             Temporality::Delta => Acknowledged::Exactly(Box::new(Differences::new(limits))),
         };
+        let known = Known::new(known);
         Self { held: Latest::default(), overflow: Overflow::default(), known, far: FarSide::default() }
     }
 
     fn send(&mut self, batch: &Batch) {
-        if let Acknowledged::Exactly(differences) = &mut self.known {
+        if let Acknowledged::Exactly(differences) = &mut self.known.acknowledged {
             let since = differences.since(batch);
             assert_eq!(since.left_out, 0);
             self.far.take(&since.batch);

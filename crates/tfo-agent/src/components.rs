@@ -19,5 +19,5 @@ pub(crate) static COMPONENTS: Components = Components {
         &exporter_prometheus::FACTORY,
         &exporter_debug::FACTORY,
     ],
-    extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
+    extensions: &[&receiver_ebpf::EXTENSION_FACTORY, &extension_file_storage::FACTORY],
 };

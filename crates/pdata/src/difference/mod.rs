@@ -9,7 +9,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -28,8 +28,8 @@ use state::Kept;
 /// What a far side has of every stream.
 #[derive(Debug)]
 pub struct Differences {
-    pub(crate) numbers: Families<Known<Point>>,
-    pub(crate) histograms: Families<Known<HistogramPoint>>,
+    pub(crate) numbers: Families<Streams<Point>>,
+    pub(crate) histograms: Families<Streams<HistogramPoint>>,
     streams: usize,
     limits: Limits,
     /// Streams of an earlier agent that have not come again yet.
@@ -38,8 +38,8 @@ pub struct Differences {
     complete: bool,
     /// When the first batch came after that.
     resumed: Option<UnixNanos>,
-    /// Who began before may have had a place once, and lost it while there were too many.
-    evicted: UnixNanos,
+    /// Hashes of streams that were sent, and left or found no place while there were too many; and older ones.
+    evicted: [HashSet<u64>; 2],
 }
 
 /// What [`Differences`] may know, and what it may take for new.
@@ -56,7 +56,7 @@ pub struct Limits {
 
 /// The streams of one metric.
 #[derive(Debug)]
-pub(crate) struct Known<P> {
+pub(crate) struct Streams<P> {
     entries: HashTable<Entry<P>>,
     /// Number of the commit, and the latest time of any point.
     round: u64,
@@ -76,7 +76,7 @@ struct Entry<P> {
     digest: Digest,
 }
 
-impl<P> Default for Known<P> {
+impl<P> Default for Streams<P> {
     fn default() -> Self {
         Self { entries: HashTable::new(), round: 0, now: 0, delta: None, digest: None }
     }
@@ -95,7 +95,7 @@ enum News<P> {
 pub struct Since {
     /// What came since; streams that have not changed are not in it.
     pub batch: Batch,
-    /// Points of which nothing can be told, because there is no place for their streams, or there was none.
+    /// Points of streams that found no place, or lost it, since they were sent.
     pub left_out: usize,
 }
 
@@ -114,7 +114,7 @@ impl Differences {
             restored: HashMap::new(),
             complete: false,
             resumed: None,
-            evicted: 0,
+            evicted: Default::default(),
         }
     }
 
@@ -131,14 +131,14 @@ impl Differences {
         if self.streams() >= self.limits.streams {
             self.evict();
         }
-        let (mut room, mut left_out) = (self.limits.streams.saturating_sub(self.streams()), 0);
+        let mut left_out = 0;
         let mut resources = Vec::with_capacity(batch.resources.len());
         for ResourceMetrics { resource, scopes } in &batch.resources {
             let mut kept = Vec::with_capacity(scopes.len());
             for ScopeMetrics { scope, metrics, histograms } in scopes {
                 let source = Source::new(resource, scope);
-                let metrics = self.metrics(source, metrics, &mut room, &mut left_out);
-                let histograms = self.metrics(source, histograms, &mut room, &mut left_out);
+                let metrics = self.metrics(source, metrics, &mut left_out);
+                let histograms = self.metrics(source, histograms, &mut left_out);
                 if !metrics.is_empty() || !histograms.is_empty() {
                     kept.push(ScopeMetrics { scope: scope.clone(), metrics, histograms });
                 }
@@ -188,7 +188,6 @@ impl Differences {
         &mut self,
         source: Source<'_>,
         metrics: &[Metric<P>],
-        room: &mut usize,
         left_out: &mut usize,
     ) -> Vec<Metric<P>> {
         let mut out = Vec::with_capacity(metrics.len());
@@ -202,7 +201,7 @@ impl Differences {
             last.merge(points, descriptor);
             let mut news = Vec::with_capacity(last.points().len());
             for point in last.points() {
-                match self.news(source, descriptor, point, room) {
+                match self.news(source, descriptor, point) {
                     News::Nothing => {}
                     News::Some(point) => news.push(point),
                     News::Unknown => *left_out += 1,
@@ -217,30 +216,20 @@ impl Differences {
         out
     }
 
-    fn news<P: Kind + Resume>(
-        &self,
-        source: Source<'_>,
-        descriptor: &Arc<Descriptor>,
-        point: &P,
-        room: &mut usize,
-    ) -> News<P> {
+    fn news<P: Kind + Resume>(&self, source: Source<'_>, descriptor: &Arc<Descriptor>, point: &P) -> News<P> {
         let number = descriptor.number;
         if point.is_missing(number) {
             return News::Nothing;
         }
         if let Some(base) = self.base(source, descriptor, point) {
             let since = point.since(&base, number);
-            // One that comes late has counted what is in the later one.
             if is_late(point, &base) || since.is_zero(number) {
                 return News::Nothing;
             }
             return News::Some(since.within(point.start().max(base.time()), point.time()));
         }
-        if *room == 0 {
-            return News::Unknown;
-        }
-        *room -= 1;
-        if point.start() <= self.evicted {
+        let stream = point.attributes().stored_hash();
+        if self.evicted.iter().any(|evicted| evicted.contains(&stream)) {
             return News::Unknown;
         }
         let before = !self.complete && point.start() < self.limits.fresh;
@@ -255,53 +244,59 @@ impl Differences {
         }
         let (number, most, saved) = (descriptor.number, self.limits.streams, self.limits.saved);
         let mut streams = self.streams;
-        let mut restored = std::mem::take(&mut self.restored);
+        let (mut restored, mut evicted) = (std::mem::take(&mut self.restored), std::mem::take(&mut self.evicted));
         let known = P::of_differences_mut(self).of(source, descriptor);
         let prefix = (saved || !restored.is_empty())
             .then(|| *known.digest.get_or_insert_with(|| Digest::of_metric(source, descriptor)));
-        for point in points.iter().filter(|point| !point.is_missing(number)) {
-            known.now = known.now.max(point.time());
-            let (now, round) = (known.now, known.round);
+        let points = || points.iter().filter(|point| !point.is_missing(number));
+        known.now = points().map(Sample::time).fold(known.now, u64::max);
+        // Where places are few they are for those that go on.
+        let tight = streams + restored.len() + metric.points.len() > most;
+        if tight {
+            streams -= known.evict(&mut evicted[0]);
+        }
+        let round = known.round;
+        for point in points() {
             if let Some(entry) = known.entry_mut(point.attributes()) {
-                (entry.seen, entry.round) = (now, round);
+                (entry.seen, entry.round) = (entry.seen.max(point.time()), round);
                 entry.take(point, number);
                 continue;
             }
+            let hash = point.attributes().stored_hash();
             let digest = prefix.map(|prefix| prefix.with(point.attributes())).unwrap_or_default();
             let base = restored.remove(&digest).and_then(|kept| P::resume(&kept, point));
-            if base.is_none() && streams + restored.len() >= most {
+            let full = streams + restored.len() >= most;
+            if full || (tight && point.time() < known.now) {
+                evicted[0].insert(hash);
                 continue;
             }
+            for evicted in &mut evicted {
+                evicted.remove(&hash);
+            }
             streams += 1;
-            let mut entry = Entry { point: base.unwrap_or_else(|| point.clone()), seen: now, round, digest };
+            let point_before = base.unwrap_or_else(|| point.clone());
+            let mut entry = Entry { point: point_before, seen: point.time(), round, digest };
             entry.take(point, number);
             known.insert(entry);
         }
         streams -= known.end_round();
         let now = known.now;
-        (self.streams, self.restored) = (streams, restored);
+        (self.streams, self.restored, self.evicted) = (streams, restored, evicted);
         now
     }
 
-    /// Forgets who was not in the last request of its metric.
+    /// Forgets who was not there when its metric was read last, but for who they were.
     fn evict(&mut self) {
-        fn of<P: Kind>(differences: &mut Differences) -> (usize, UnixNanos) {
-            let mut gone = (0, 0);
-            for family in P::of_differences_mut(differences).iter_mut() {
-                let (entries, now) = (&mut family.value.entries, family.value.now);
-                let before = entries.len();
-                entries.retain(|entry| {
-                    let stays = entry.seen >= now;
-                    gone.1 = if stays { gone.1 } else { gone.1.max(entry.seen) };
-                    stays
-                });
-                gone.0 += before - entries.len();
-            }
-            gone
+        fn of<P: Kind>(differences: &mut Differences, gone: &mut HashSet<u64>) -> usize {
+            let families = P::of_differences_mut(differences).iter_mut();
+            families.map(|family| family.value.evict(gone)).sum()
         }
-        for (count, until) in [of::<Point>(self), of::<HistogramPoint>(self)] {
-            self.streams -= count;
-            self.evicted = self.evicted.max(until);
+        let mut gone = std::mem::take(&mut self.evicted[0]);
+        self.streams -= of::<Point>(self, &mut gone) + of::<HistogramPoint>(self, &mut gone);
+        self.evicted[0] = gone;
+        if self.evicted[0].len() > self.limits.streams {
+            self.evicted.swap(0, 1);
+            self.evicted[0] = HashSet::new();
         }
     }
 }
@@ -320,7 +315,8 @@ fn converts(descriptor: &Descriptor) -> bool {
     total && descriptor.temporality == Temporality::Cumulative
 }
 
-fn is_late<P: Sample>(point: &P, base: &P) -> bool {
+/// Whether `point` was read before `base`, a point of the same stream: what it counted is in that one.
+pub(crate) fn is_late<P: Sample>(point: &P, base: &P) -> bool {
     point.time() < base.time() && !point.began_after(base)
 }
 
@@ -335,7 +331,7 @@ impl<P: Sample> Entry<P> {
     }
 }
 
-impl<P: Sample> Known<P> {
+impl<P: Sample> Streams<P> {
     fn entry(&self, stream: &Arc<Attributes>) -> Option<&Entry<P>> {
         self.entries.find(stream.stored_hash(), |entry| same(entry.point.attributes(), stream))
     }
@@ -347,6 +343,14 @@ impl<P: Sample> Known<P> {
     fn insert(&mut self, entry: Entry<P>) {
         let hash = entry.point.attributes().stored_hash();
         self.entries.insert_unique(hash, entry, |entry| entry.point.attributes().stored_hash());
+    }
+
+    /// Forgets who was not there at the last time, but for the hash, and tells how many.
+    fn evict(&mut self, gone: &mut HashSet<u64>) -> usize {
+        let (now, before) = (self.now, self.entries.len());
+        let left = self.entries.extract_if(|entry| entry.seen < now);
+        gone.extend(left.map(|entry| entry.point.attributes().stored_hash()));
+        before - self.entries.len()
     }
 
     /// Forgets who has not been there for long, and tells how many.

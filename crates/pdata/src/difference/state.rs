@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Differences, Digest, Known, Resume};
+use super::{Differences, Digest, Resume, Streams};
 use crate::families::Families;
 use crate::{Distribution, ExplicitHistogram, ExponentialHistogram, Extras, HistogramPoint, Point, UnixNanos};
 
@@ -88,7 +88,7 @@ impl Resume for HistogramPoint {
     }
 }
 
-fn families<P: Resume>(out: &mut Vec<u8>, families: &Families<Known<P>>) {
+fn families<P: Resume>(out: &mut Vec<u8>, families: &Families<Streams<P>>) {
     for entry in families.iter().flat_map(|family| &family.value.entries) {
         put(out, entry.digest, &entry.point.keep());
     }

@@ -219,23 +219,26 @@ fn without_saved_state_nothing_from_before_is_told_twice() {
 }
 
 #[test]
-fn streams_beyond_the_limit_are_left_out_until_others_have_ended_and_never_told_twice() {
+fn a_stream_beyond_the_limit_is_told_once_and_goes_on_when_it_finds_a_place() {
     let mut differences = Differences::new(Limits { streams: 2, ..LIMITS });
     let three = counters(&[(1, 10, 20, 5), (2, 10, 20, 6), (3, 10, 20, 7)]);
-    let since = differences.since(&three);
-    assert_eq!((sent(&since), since.left_out), (vec![(1, 10, 20, 5), (2, 10, 20, 6)], 1));
-    differences.commit(&three);
+    assert_eq!(deliver(&mut differences, &three).len(), 3);
     assert_eq!(differences.streams(), 2);
-    // The first has ended: its place goes to the third, of which nobody can say that it never had one.
-    let two = counters(&[(2, 10, 30, 6), (3, 10, 30, 8)]);
-    assert_eq!(deliver(&mut differences, &two), []);
-    let since = differences.since(&two);
-    differences.commit(&two);
-    assert_eq!((sent(&since), since.left_out), (vec![], 1));
-    // One that began later is new.
-    assert_eq!(deliver(&mut differences, &counters(&[(2, 10, 40, 6), (4, 35, 40, 3)])), []);
-    let later = counters(&[(2, 10, 50, 7), (4, 35, 50, 4)]);
-    assert_eq!(deliver(&mut differences, &later), [(2, 20, 50, 1), (4, 35, 50, 4)]);
+    // Nobody knows what was sent of the third.
+    let again = counters(&[(1, 10, 30, 6), (2, 10, 30, 7), (3, 10, 30, 8)]);
+    let since = differences.since(&again);
+    assert_eq!((sent(&since), since.left_out), (vec![(1, 20, 30, 1), (2, 20, 30, 1)], 1));
+    differences.commit(&again);
+    // The first has ended: its place goes to the third, which is known from then on.
+    for (time, news, left_out) in [(40, vec![], 1), (50, vec![(3, 40, 50, 1)], 0), (60, vec![(3, 50, 60, 1)], 0)] {
+        let two = counters(&[(2, 10, time, 7), (3, 10, time, 8 + time / 10)]);
+        let since = differences.since(&two);
+        differences.commit(&two);
+        assert_eq!((sent(&since), since.left_out), (news, left_out), "{time}");
+    }
+    // Who left is not taken for new, and who is new is.
+    let since = differences.since(&counters(&[(1, 10, 70, 9), (4, 65, 70, 3)]));
+    assert_eq!((sent(&since), since.left_out), (vec![(4, 65, 70, 3)], 1));
     assert_eq!(differences.streams(), 2);
 }
 
