@@ -165,7 +165,7 @@ def parse_page(text):
         labels = {
             key: re.sub(r'\\[\\"n]', lambda escape: ESCAPES[escape.group()], text)
             for key, text in LABEL.findall(inner or "")
-            if not key.startswith("otel_scope_")
+            if not key.startswith("otel_scope_") and key not in {"job", "instance"}
         }
         key = (name, frozenset(labels.items()))
         if key in samples:

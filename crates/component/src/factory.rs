@@ -1,7 +1,9 @@
 //! Factories: a component type, the configuration it takes, and how it is built.
 
+use std::sync::Arc;
+
 use crate::config::Section;
-use crate::{ComponentId, Delivery, Exporter, Extension, Extensions, Processor, Receiver};
+use crate::{ComponentId, Delivery, Exporter, Extension, Extensions, Observe, Processor, Receiver, Reporter};
 
 /// How far a component's behaviour may still change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub struct BuildContext<'a> {
     pub id: &'a ComponentId,
     /// The shared parts of the extensions.
     pub extensions: &'a Extensions,
+    /// By which it says how it is doing.
+    pub status: &'a Reporter,
+    /// The service that it is part of, for those that show it.
+    pub service: &'a Arc<dyn Observe>,
 }
 
 /// Why a component could not be built from a valid configuration; a text for people.
@@ -57,6 +63,13 @@ pub type ExporterFactory = Factory<BuiltExporter>;
 /// An extension type.
 pub type ExtensionFactory = Factory<Box<dyn Extension>>;
 
+/// A connector type.
+pub type ConnectorFactory = Factory<Connector>;
+
+/// An exporter of one pipeline that is a receiver of another: passes on what it gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Connector;
+
 /// An exporter and how the runtime is to deliver to it.
 pub struct BuiltExporter {
     /// The exporter itself.
@@ -73,6 +86,8 @@ pub struct Components {
     pub processors: &'static [&'static ProcessorFactory],
     /// All exporter types.
     pub exporters: &'static [&'static ExporterFactory],
+    /// All connector types.
+    pub connectors: &'static [&'static ConnectorFactory],
     /// All extension types.
     pub extensions: &'static [&'static ExtensionFactory],
 }

@@ -12,23 +12,29 @@ mod delivery;
 mod exporter;
 mod extension;
 mod factory;
+mod files;
 mod id;
+mod observe;
 mod predicate;
 mod processor;
 mod receiver;
+mod status;
 mod storage;
 
 pub use delivery::{Delivery, QueueConfig, Sizer, read_temporality};
 pub use exporter::{Accepted, ExportError, Exporter, RetryConfig};
 pub use extension::{Extension, Extensions};
 pub use factory::{
-    BuildContext, BuildError, Builder, BuiltExporter, Components, ExporterFactory, ExtensionFactory, Factory,
-    ProcessorFactory, ReceiverFactory, Stability,
+    BuildContext, BuildError, Builder, BuiltExporter, Components, Connector, ConnectorFactory, ExporterFactory,
+    ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory, Stability,
 };
+pub use files::Files;
 pub use id::{ComponentId, InvalidId};
+pub use observe::{Counts, ExporterCounts, Kind, Link, Node, Observe, Reloads, Snapshot};
 pub use predicate::{InvalidPredicate, Predicate};
 pub use processor::Processor;
-pub use receiver::{Output, Receiver, Shutdown};
+pub use receiver::{Edge, Flow, Output, PushDown, Receiver, Shutdown};
+pub use status::{Reporter, Status};
 pub use storage::{SharedStorage, Storage};
 
 /// A boxed future, as the traits of components return it.

@@ -2,37 +2,39 @@
 //!
 //! Whatever the header is, a page is served: what cannot be read in it is as if it were not there.
 
-use crate::family::Format;
+use crate::format::{Format, Syntax};
 
 /// The format to answer with, from the values of all `Accept` headers.
 ///
-/// Protobuf must be asked for by its full name: text is what people and `*/*` get. Of
-/// equal weights, the format that is named first wins.
-pub(crate) fn format<'h>(values: impl Iterator<Item = &'h [u8]>) -> Format {
-    let (mut protobuf, mut text): (Option<Wish>, Option<Wish>) = (None, None);
+/// All but text must be asked for by its full name: text is what people and `*/*` get. Of equal weights, the
+/// format that is named first wins. `open_metrics` says whether that is there to be asked for.
+pub(crate) fn format<'h>(values: impl Iterator<Item = &'h [u8]>, open_metrics: bool) -> Format {
+    let mut wishes: Vec<Wish> = Vec::new();
     let mut place = 0;
     for value in values {
         for range in split(value, b',') {
             place += 1;
-            let Some((format, mut wish)) = parse(range) else { continue };
+            let Some(mut wish) = parse(range) else { continue };
+            if wish.format.syntax == Syntax::OpenMetrics && !open_metrics {
+                continue;
+            }
             wish.place = place;
-            let best = if format == Format::Protobuf { &mut protobuf } else { &mut text };
-            // The most specific range that fits speaks for a format, RFC 9110 says.
-            if best.as_ref().is_none_or(|best| wish.specific > best.specific) {
-                *best = Some(wish);
+            match wishes.iter_mut().find(|known| known.format.is_like(wish.format)) {
+                // The most specific range that fits speaks for a format, RFC 9110 says.
+                Some(known) if wish.specific > known.specific => *known = wish,
+                Some(_) => {}
+                None => wishes.push(wish),
             }
         }
     }
-    let Some(protobuf) = protobuf.filter(|wish| wish.weight > 0) else { return Format::Text };
-    let text = text.unwrap_or(Wish { weight: 0, specific: 0, place: 0 });
-    // A wildcard was not written to say anything about text.
-    let named_first = text.specific > WILDCARD && text.place < protobuf.place;
-    let wins = protobuf.weight > text.weight || (protobuf.weight == text.weight && !named_first);
-    if wins { Format::Protobuf } else { Format::Text }
+    // Nobody who can read text is refused, whatever is said of it.
+    let better = |a: Wish, b: Wish| if b.rank() > a.rank() { b } else { a };
+    wishes.into_iter().filter(|wish| wish.weight > 0).reduce(better).map_or(Format::TEXT, |wish| wish.format)
 }
 
 /// How much a format is wanted.
 struct Wish {
+    format: Format,
     /// In thousandths.
     weight: u16,
     /// How closely the range fits: a wildcard, a half of one, a type, a type with parameters.
@@ -41,10 +43,17 @@ struct Wish {
     place: usize,
 }
 
+impl Wish {
+    /// A wildcard was not written to say anything about text.
+    fn rank(&self) -> (u16, bool, std::cmp::Reverse<usize>) {
+        (self.weight, self.specific > WILDCARD, std::cmp::Reverse(self.place))
+    }
+}
+
 const WILDCARD: u8 = 1;
 
-/// The format that a media range is about, if it is about one of ours and can be read.
-fn parse(range: &[u8]) -> Option<(Format, Wish)> {
+/// What a media range wishes for, if it is about a format of ours and can be read.
+fn parse(range: &[u8]) -> Option<Wish> {
     let mut parts = split(range, b';');
     let media_type = parts.next()?.to_ascii_lowercase();
     let (mut weight, mut parameters) = (1000, Vec::new());
@@ -57,27 +66,30 @@ fn parse(range: &[u8]) -> Option<(Format, Wish)> {
             (part[..equals].trim_ascii().to_ascii_lowercase(), unquote(part[equals + 1..].trim_ascii()));
         if name == b"q" {
             weight = parse_weight(&value)?;
-            // What follows is no part of the media type.
-            break;
+            // Prometheus writes its own parameters behind it, too.
+            continue;
         }
         parameters.push((name, value));
     }
-    let has = |name: &[u8], wanted: &[u8]| {
-        parameters.iter().any(|(key, value)| key == name && value.eq_ignore_ascii_case(wanted))
-    };
-    let is_0_0_4 = || parameters.iter().all(|(key, value)| key != b"version" || value == b"0.0.4");
-    let (format, specific) = match media_type.as_slice() {
-        b"application/vnd.google.protobuf"
+    let value = |name: &[u8]| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice());
+    let has = |name: &[u8], wanted: &[u8]| value(name).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
+    let utf8 = has(b"escaping", b"allow-utf-8");
+    let (syntax, latest, specific) = match (media_type.as_slice(), value(b"version")) {
+        (b"application/vnd.google.protobuf", _)
             if has(b"proto", b"io.prometheus.client.MetricFamily") && has(b"encoding", b"delimited") =>
         {
-            (Format::Protobuf, 4)
+            (Syntax::Protobuf, true, 4)
         }
-        b"text/plain" if is_0_0_4() => (Format::Text, 3 + u8::from(has(b"version", b"0.0.4"))),
-        b"text/*" => (Format::Text, 2),
-        b"*/*" => (Format::Text, WILDCARD),
+        (b"application/openmetrics-text", Some(b"1.0.0")) => (Syntax::OpenMetrics, true, 4),
+        (b"application/openmetrics-text", None | Some(b"0.0.1")) => (Syntax::OpenMetrics, false, 3),
+        (b"text/plain", Some(b"1.0.0")) => (Syntax::Text, true, 4),
+        (b"text/plain", Some(b"0.0.4")) => (Syntax::Text, false, 4),
+        (b"text/plain", None) => (Syntax::Text, false, 3),
+        (b"text/*", _) => (Syntax::Text, false, 2),
+        (b"*/*", _) => (Syntax::Text, false, WILDCARD),
         _ => return None,
     };
-    Some((format, Wish { weight, specific, place: 0 }))
+    Some(Wish { format: Format { syntax, latest, utf8 }, weight, specific, place: 0 })
 }
 
 /// A weight in thousandths: from 0 to 1, with at most three digits after the point.
@@ -131,26 +143,33 @@ mod tests {
     const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 
     fn of(values: &[&str]) -> Format {
-        format(values.iter().map(|value| value.as_bytes()))
+        format(values.iter().map(|value| value.as_bytes()), true)
     }
 
     fn is_protobuf(value: &str) -> bool {
-        of(&[&value.replace("PROTOBUF", PROTOBUF)]) == Format::Protobuf
+        of(&[&value.replace("PROTOBUF", PROTOBUF)]).syntax == Syntax::Protobuf
     }
 
     #[test]
-    fn prometheus_with_native_histograms_gets_protobuf_and_without_them_text() {
+    fn prometheus_gets_what_it_lists_first() {
         let with = "PROTOBUF,application/openmetrics-text;version=1.0.0;q=0.8,\
                     application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         let later = "PROTOBUF;q=0.6;escaping=allow-utf-8,application/openmetrics-text;version=1.0.0;q=0.5,\
                      text/plain;version=1.0.0;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        let without = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
-                       text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
-        assert!(is_protobuf(with) && is_protobuf(later) && !is_protobuf(without));
+        assert!(is_protobuf(with) && is_protobuf(later));
+        assert!(of(&[&later.replace("PROTOBUF", PROTOBUF)]).utf8, "its parameters may stand behind the weight");
+        let without = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                       application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+                       text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        assert_eq!(of(&[without]), Format { syntax: Syntax::OpenMetrics, latest: true, utf8: true });
+        let text = format([without.as_bytes()].into_iter(), false);
+        assert_eq!(text, Format { syntax: Syntax::Text, latest: true, utf8: true });
+        let old = "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        assert_eq!(of(&[old]), Format { syntax: Syntax::OpenMetrics, latest: false, utf8: false });
         for browser in ["", "*/*", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"] {
-            assert!(!is_protobuf(browser), "{browser}");
+            assert_eq!(of(&[browser]), Format::TEXT, "{browser}");
         }
-        assert_eq!(of(&[]), Format::Text);
+        assert_eq!(of(&[]), Format::TEXT);
     }
 
     #[test]
@@ -162,8 +181,9 @@ mod tests {
         assert!(!is_protobuf("PROTOBUF;q=0.1,*/*"));
         assert!(is_protobuf("text/plain;q=0,*/*;q=1,PROTOBUF;q=0.1"), "the more specific range speaks for text");
         assert!(!is_protobuf("PROTOBUF;q=0") && !is_protobuf("PROTOBUF;q=0.000,text/plain;q=0"));
-        assert!(is_protobuf("PROTOBUF;q=0.5,text/plain;version=1.0.0"), "another version of text is not ours");
-        assert_eq!(of(&["text/plain;q=0.5", PROTOBUF]), Format::Protobuf, "several headers are one");
+        assert!(is_protobuf("PROTOBUF;q=0.5,text/plain;version=2.0.0"), "another version of text is not ours");
+        assert!(is_protobuf("application/openmetrics-text;version=2.0.0,PROTOBUF;q=0.5"), "nor of OpenMetrics");
+        assert_eq!(of(&["text/plain;q=0.5", PROTOBUF]).syntax, Syntax::Protobuf, "several headers are one");
     }
 
     #[test]
@@ -203,7 +223,7 @@ mod tests {
                     *b"text/plain,*;q=01.\"\\ \xff\0".get(pick % 30).unwrap_or(&b'q')
                 })
                 .collect();
-            format([bytes.as_slice(), PROTOBUF.as_bytes()].into_iter());
+            format([bytes.as_slice(), PROTOBUF.as_bytes()].into_iter(), true);
         }
     }
 }

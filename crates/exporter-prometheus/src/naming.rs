@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use pdata::{Attributes, Descriptor, Instrument, SeedName};
 
+use crate::translate::{self, Strategy};
+
 /// Whose names the page uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
@@ -13,39 +15,59 @@ pub enum Naming {
     Otel,
 }
 
-impl Naming {
+/// How names are made, for one page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) naming: Naming,
+    pub(crate) strategy: Strategy,
+    /// In front of every name; empty for none.
+    pub(crate) namespace: String,
+}
+
+impl Names {
     /// The guide's names of the metric, where they are the ones to print.
-    pub(crate) fn seeds(self, descriptor: &Descriptor) -> &'static [SeedName] {
+    pub(crate) fn seeds(&self, descriptor: &Descriptor) -> &'static [SeedName] {
         let counted = !matches!(
             descriptor.instrument,
             Instrument::ExponentialHistogram | Instrument::Histogram | Instrument::Summary
         );
-        if counted && self == Self::Seed { descriptor.seeds } else { &[] }
-    }
-
-    /// The families that points of the metric may stand in.
-    pub(crate) fn families(self, descriptor: &Descriptor) -> Vec<Cow<'static, str>> {
-        let seeds = self.seeds(descriptor).iter().map(|seed| seed.name.into());
-        seeds.chain(self.own_family(descriptor)).collect()
+        if counted && self.naming == Naming::Seed { descriptor.seeds } else { &[] }
     }
 
     /// The family of those points that stand under none of the guide's names; `None` where one of these takes all.
-    pub(crate) fn own_family(self, descriptor: &Descriptor) -> Option<Cow<'static, str>> {
+    ///
+    /// `utf8` says that the scraper takes any character.
+    pub(crate) fn own_family(&self, descriptor: &Descriptor, utf8: bool) -> Option<String> {
         if self.seeds(descriptor).iter().any(|seed| seed.only.is_empty()) {
             return None;
         }
-        let name = translate(&descriptor.name, &descriptor.unit, descriptor.instrument);
-        let prefixed = self == Self::Otel || name.starts_with("tfo_");
-        Some(if prefixed { name.into() } else { format!("tfo_{name}").into() })
+        let Descriptor { name, unit, instrument, .. } = descriptor;
+        let name = self.strategy.metric(&self.namespace, name, unit, *instrument);
+        Some(match self.naming {
+            Naming::Seed if !name.starts_with("tfo_") => format!("tfo_{name}"),
+            Naming::Otel if !utf8 => translate::escaped(&name).into_owned(),
+            Naming::Seed | Naming::Otel => name,
+        })
+    }
+
+    /// The family that tells about resources.
+    pub(crate) fn target_info(&self, utf8: bool) -> String {
+        let name = if self.namespace.is_empty() {
+            TARGET_INFO.to_owned()
+        } else {
+            format!("{}_{TARGET_INFO}", self.namespace)
+        };
+        if utf8 && self.strategy.keeps_characters() { name } else { translate::escaped(&name).into_owned() }
     }
 
     /// Label of an attribute, on points that the guide has no name for.
-    pub(crate) fn label(self, key: &str) -> Cow<'_, str> {
-        match (self, key) {
-            (Self::Seed, Attributes::PID) => "pid".into(),
-            (Self::Seed, Attributes::COMM) => "comm".into(),
-            (Self::Seed, Attributes::OVERFLOW) => OVERFLOW.into(),
-            _ => sanitize(key),
+    pub(crate) fn label<'k>(&self, key: &'k str, utf8: bool) -> Cow<'k, str> {
+        match (self.naming, key) {
+            (Naming::Seed, Attributes::PID) => "pid".into(),
+            (Naming::Seed, Attributes::COMM) => "comm".into(),
+            (Naming::Seed, Attributes::OVERFLOW) => OVERFLOW.into(),
+            (Naming::Otel, key) if utf8 && self.strategy.keeps_characters() => key.into(),
+            _ => translate::label(key),
         }
     }
 }
@@ -53,82 +75,28 @@ impl Naming {
 /// Label of the series that takes what found no place of its own, under [`Naming::Seed`].
 pub(crate) const OVERFLOW: &str = "overflow";
 
-/// OpenTelemetry's compatibility/prometheus_and_openmetrics.md, "Metric Metadata": words
-/// joined by underscores, then the unit, then `total` on counters; no word of these twice.
-fn translate(name: &str, unit: &str, instrument: Instrument) -> String {
-    let mut words: Vec<&str> = split(name).collect();
-    let unit_words: Vec<&str> = match UNITS.iter().find(|(symbol, _)| *symbol == unit) {
-        Some((_, word)) => vec![*word],
-        None if unit == "1" && instrument == Instrument::Gauge => vec!["ratio"],
-        None if unit == "1" || unit.starts_with('{') => vec![],
-        None => split(unit).collect(),
-    };
-    if !unit_words.iter().all(|word| words.contains(word)) {
-        words.extend(unit_words);
-    }
-    if instrument == Instrument::Counter {
-        words.retain(|word| *word != "total");
-        words.push("total");
-    }
-    let digit_first = words.first().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    format!("{}{}", if digit_first { "_" } else { "" }, words.join("_"))
-}
-
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').filter(|word| !word.is_empty())
-}
-
-/// A label name: letters, digits and underscores, no digit first.
-fn sanitize(key: &str) -> Cow<'_, str> {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let digit_first = key.starts_with(|c: char| c.is_ascii_digit());
-    if key.chars().all(word) && !digit_first {
-        return key.into();
-    }
-    let label = key.replace(|c| !word(c), "_");
-    if digit_first { format!("key_{label}").into() } else { label.into() }
-}
-
-const UNITS: [(&str, &str); 10] = [
-    ("s", "seconds"),
-    ("ms", "milliseconds"),
-    ("us", "microseconds"),
-    ("ns", "nanoseconds"),
-    ("min", "minutes"),
-    ("h", "hours"),
-    ("d", "days"),
-    ("By", "bytes"),
-    ("Hz", "hertz"),
-    ("%", "percent"),
-];
+const TARGET_INFO: &str = "target_info";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn otel_names_follow_the_translation_rules() {
-        use Instrument::{Counter, ExponentialHistogram, Gauge, UpDownCounter};
-        let cases = [
-            ("ebpf.syscalls", "{call}", Counter, "ebpf_syscalls_total"),
-            ("ebpf.sched.oncpu.time", "s", Counter, "ebpf_sched_oncpu_time_seconds_total"),
-            ("process.network.io", "By", Counter, "process_network_io_bytes_total"),
-            ("tfo.budget.cpu.utilization", "1", Gauge, "tfo_budget_cpu_utilization_ratio"),
-            ("a..total.bytes", "By", Counter, "a_bytes_total"),
-            ("9.lives", "1", UpDownCounter, "_9_lives"),
-            ("x", "By/s", Gauge, "x_By_s"),
-            ("ebpf.tcp.rtt", "s", ExponentialHistogram, "ebpf_tcp_rtt_seconds"),
-        ];
-        for (name, unit, instrument, expected) in cases {
-            assert_eq!(translate(name, unit, instrument), expected);
-        }
+    fn labels_are_the_guide_s_or_made_of_keys() {
+        let of = |naming, strategy| Names { naming, strategy, namespace: String::new() };
+        let otel = of(Naming::Otel, Strategy::NoTranslation);
+        assert_eq!(otel.label("process.pid", false), "process_pid");
+        assert_eq!(otel.label("process.pid", true), "process.pid");
+        let seed = of(Naming::Seed, Strategy::UnderscoreEscapingWithSuffixes);
+        assert_eq!(seed.label("process.pid", false), "pid");
+        assert_eq!(seed.label("error.type", true), "error_type");
     }
 
     #[test]
-    fn label_names_are_sanitized() {
-        assert_eq!(Naming::Otel.label("process.pid"), "process_pid");
-        assert_eq!(Naming::Otel.label("9a-b"), "key_9a_b");
-        assert_eq!(Naming::Seed.label("process.pid"), "pid");
-        assert_eq!(Naming::Seed.label("error.type"), "error_type");
+    fn the_namespace_stands_in_front_of_target_info_too() {
+        let names = |strategy| Names { naming: Naming::Otel, strategy, namespace: "my.app".to_owned() };
+        assert_eq!(names(Strategy::NoTranslation).target_info(true), "my.app_target_info");
+        assert_eq!(names(Strategy::NoTranslation).target_info(false), "my_app_target_info");
+        assert_eq!(names(Strategy::UnderscoreEscapingWithSuffixes).target_info(true), "my_app_target_info");
     }
 }

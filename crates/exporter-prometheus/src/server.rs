@@ -7,20 +7,25 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use component::Shutdown;
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, VARY};
+use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::accept;
-use crate::family::Format;
+use crate::auth::Guard;
+use crate::clients::{Client, Clients, RETRY, Watched};
+use crate::format::Format;
 use crate::naming::Naming;
-use crate::page::{Held, Page};
+use crate::page::{Held, Page, Reader};
+use crate::tls::Acceptor;
 
 /// A running server. Dropping it cuts every connection.
 #[derive(Debug)]
@@ -31,16 +36,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on every address of `host` and answers from `held`.
-    pub(crate) async fn start(host: &str, port: u16, held: Arc<Held>) -> Result<Self, ListenError> {
+    /// Listens on every address of `host`.
+    pub(crate) async fn start(host: &str, port: u16, site: Arc<Site>) -> Result<Self, ListenError> {
         let sockets = bind(host, port).await?;
         let addresses = sockets.iter().map(TcpListener::local_addr).collect::<io::Result<_>>();
         let addresses = addresses.map_err(|error| ListenError { what: host.to_owned(), error })?;
         let (stop, stopped) = watch::channel(false);
-        let slots = Arc::new(Semaphore::new(CONNECTIONS));
         let mut listeners = JoinSet::new();
         for socket in sockets {
-            listeners.spawn(listen(socket, held.clone(), slots.clone(), Shutdown::new(stopped.clone())));
+            listeners.spawn(listen(socket, site.clone(), Shutdown::new(stopped.clone())));
         }
         Ok(Self { addresses, stop, listeners })
     }
@@ -103,7 +107,17 @@ async fn bind(host: &str, mut port: u16) -> Result<Vec<TcpListener>, ListenError
     }
 }
 
-async fn listen(socket: TcpListener, held: Arc<Held>, slots: Arc<Semaphore>, mut stop: Shutdown) {
+/// What all connections have in common.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) held: Arc<Held>,
+    pub(crate) open_metrics: bool,
+    pub(crate) tls: Option<Acceptor>,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) clients: Arc<Clients>,
+}
+
+async fn listen(socket: TcpListener, site: Arc<Site>, mut stop: Shutdown) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -112,14 +126,17 @@ async fn listen(socket: TcpListener, held: Arc<Held>, slots: Arc<Semaphore>, mut
             Some(_) = connections.join_next() => {}
             accepted = socket.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // Without a free slot the stream is dropped, which closes it.
-                    if let Ok(slot) = slots.clone().try_acquire_owned() {
-                        let serve = serve(stream, held.clone(), stop.clone());
-                        connections.spawn(async move {
-                            let _ = timeout(LIFETIME, serve).await;
-                            drop(slot);
-                        });
-                    }
+                    // While there is no room this one waits here, and those behind it where the kernel keeps them.
+                    let client = tokio::select! {
+                        () = stop.requested() => break,
+                        client = admitted(&site.clients) => client,
+                    };
+                    let reader = Reader { client: client.clone(), clients: site.clients.clone() };
+                    let serve = serve(stream, site.clone(), reader, stop.clone());
+                    let task = connections.spawn(async {
+                        let _ = timeout(LIFETIME, serve).await;
+                    });
+                    site.clients.begin(client, task);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "scrape connection not accepted");
@@ -132,9 +149,37 @@ async fn listen(socket: TcpListener, held: Arc<Held>, slots: Arc<Semaphore>, mut
     while connections.join_next().await.is_some() {}
 }
 
+async fn admitted(clients: &Clients) -> Arc<Client> {
+    loop {
+        match clients.admit() {
+            Ok(client) => return client,
+            Err(wait) => sleep(wait.min(RETRY)).await,
+        }
+    }
+}
+
 /// Answers one request: what a scraper gains by keeping its connection is less than what an idle one costs.
-async fn serve(stream: TcpStream, held: Arc<Held>, mut stop: Shutdown) {
-    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&held, &request))));
+async fn serve(stream: TcpStream, site: Arc<Site>, reader: Reader, stop: Shutdown) {
+    let stream = Watched { stream, client: reader.client.clone(), clients: reader.clients.clone() };
+    match site.tls.as_ref().map(Acceptor::current) {
+        None => converse(stream, site, reader, stop).await,
+        // An error is the scraper's: it does not speak TLS, or has no certificate that is trusted.
+        Some(acceptor) => match timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => converse(stream, site, reader, stop).await,
+            Ok(Err(error)) => tracing::debug!(%error, "scrape connection without TLS"),
+            Err(_) => {}
+        },
+    }
+}
+
+async fn converse<S>(stream: S, site: Arc<Site>, reader: Reader, mut stop: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(|request| {
+        let (site, reader) = (site.clone(), reader.clone());
+        async move { Ok::<_, Infallible>(answer(&site, reader, &request).await) }
+    });
     let connection = http1::Builder::new()
         .keep_alive(false)
         .timer(TokioTimer::new())
@@ -149,16 +194,24 @@ async fn serve(stream: TcpStream, held: Arc<Held>, mut stop: Shutdown) {
     let _ = connection.await;
 }
 
-fn answer<B>(held: &Arc<Held>, request: &Request<B>) -> Response<Page> {
+async fn answer(site: &Site, reader: Reader, request: &Request<Incoming>) -> Response<Page> {
+    if let Some(guard) = &site.guard {
+        let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        if !guard.admits(authorization).await {
+            let mut response = text(StatusCode::UNAUTHORIZED, "name and password are wanted\n");
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"metrics\""));
+            return response;
+        }
+    }
     if request.uri().path() != "/metrics" {
         return text(StatusCode::NOT_FOUND, "not found: the metrics are at /metrics\n");
     }
-    // Native histograms are for names that Prometheus' users expect them under; the guide's page is text.
-    let negotiated = held.naming() == Naming::Otel;
-    let accepted = request.headers().get_all(ACCEPT);
-    let format = if negotiated { accept::format(accepted.iter().map(HeaderValue::as_bytes)) } else { Format::Text };
+    // The other formats are for names that Prometheus' users expect in them; the guide's page is text.
+    let negotiated = site.held.options().names.naming == Naming::Otel;
+    let accepted = request.headers().get_all(ACCEPT).iter().map(HeaderValue::as_bytes);
+    let format = if negotiated { accept::format(accepted, site.open_metrics) } else { Format::TEXT };
     let body = match *request.method() {
-        Method::GET => held.page(format, SystemTime::now()),
+        Method::GET => site.held.page(format, SystemTime::now(), reader),
         Method::HEAD => Page::Text(None),
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -167,11 +220,7 @@ fn answer<B>(held: &Arc<Held>, request: &Request<B>) -> Response<Page> {
         }
     };
     let mut response = Response::new(body);
-    let content_type = match format {
-        Format::Text => TEXT_FORMAT,
-        Format::Protobuf => PROTOBUF_FORMAT,
-    };
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     if negotiated {
         response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     }
@@ -185,11 +234,6 @@ fn text(status: StatusCode, text: &'static str) -> Response<Page> {
     response
 }
 
-const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-const PROTOBUF_FORMAT: &str =
-    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
-/// Most connections at a time: a scraper needs one.
-pub(crate) const CONNECTIONS: usize = 32;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest life of a connection, so that a scraper that stops reading frees its slot.
 const LIFETIME: Duration = Duration::from_secs(60);

@@ -83,6 +83,10 @@ impl Extension for FileStorage {
         self.files.open(self.timeout)
     }
 
+    fn replaceable(&self) -> Result<(), String> {
+        Err("exporters that run keep their state in it; restart the agent to change it".to_owned())
+    }
+
     fn shutdown(&mut self) {
         self.files.close();
     }

@@ -4,6 +4,7 @@
 pub mod action;
 pub mod attributes;
 pub mod cardinality;
+pub mod forward;
 pub mod interval;
 mod memory;
 pub mod memory_limiter;

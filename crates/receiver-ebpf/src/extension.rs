@@ -138,6 +138,14 @@ impl Extension for EbpfExtension {
         self.host.prepare().map_err(|error| error.to_string())
     }
 
+    fn replaceable(&self) -> Result<(), String> {
+        if !self.host.is_loaded() {
+            return Ok(());
+        }
+        Err("its programs stay in the kernel as they are while the agent runs: restart it to change or remove it"
+            .into())
+    }
+
     fn shutdown(&mut self) {
         self.host.stop();
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::config::Section;
-use component::{BoxFuture, BuildContext, Builder, Output, Predicate, Receiver, Shutdown};
+use component::{BoxFuture, BuildContext, Builder, Output, Predicate, PushDown, Receiver, Reporter, Shutdown, Status};
 use pdata::{Batch, Metrics, Resource, Scope};
 use tokio::time::Instant;
 
-use crate::collectors::{Collector, MakeReader};
+use crate::collectors::{Collector, MakeReader, Reader};
 use crate::extension::EXTENSION;
-use crate::host::{Host, ReaderId};
+use crate::host::{Host, ReaderId, Wish};
 use crate::resource;
 
 /// The first read comes at once and finds next to nothing; whoever has just started the agent
@@ -53,8 +53,10 @@ pub(crate) fn configure(collector: &'static Collector, section: &mut Section<'_>
             .extensions
             .get(EXTENSION)
             .ok_or_else(|| format!("{}: the {EXTENSION} extension is missing", context.id))?;
-        let reader = host.register(collector, histograms);
-        Ok(Box::new(EbpfReceiver { collector, host, reader, interval, make: make.clone() }))
+        let (receiver, settings) = (context.id.clone(), make().settings());
+        let reader = host.register(&Wish { receiver, collector, histograms, settings })?;
+        let status = context.status.clone();
+        Ok(Box::new(EbpfReceiver { collector, host, reader, interval, make: make.clone(), status }))
     })
 }
 
@@ -64,51 +66,71 @@ struct EbpfReceiver {
     reader: ReaderId,
     interval: Duration,
     make: Arc<MakeReader>,
+    status: Reporter,
 }
 
 impl Receiver for EbpfReceiver {
-    fn push_down(&mut self, predicate: Arc<Predicate>) {
-        self.host.push_down(self.reader, predicate);
+    fn push_down(&self) -> Option<PushDown> {
+        let (host, reader) = (self.host.clone(), self.reader);
+        Some(Arc::new(move |predicate: Option<Arc<Predicate>>| host.push_down(reader, predicate)))
     }
 
-    fn run(self: Box<Self>, output: Output, mut shutdown: Shutdown) -> BoxFuture<'static, Result<(), String>> {
+    fn run(self: Box<Self>, output: Output, shutdown: Shutdown) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async move {
-            let mut reader = (self.make)();
-            let mut maintenance = tokio::time::interval(MAINTENANCE);
-            maintenance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            let resource = resource::of_this_host();
-            let scope = Arc::new(Scope::new(self.collector.factory.component_type, env!("CARGO_PKG_VERSION")));
-            let mut next = Instant::now();
-            let mut pause = self.interval.min(SECOND_READ);
-            loop {
-                let last = tokio::select! {
-                    biased;
-                    () = shutdown.requested() => true,
-                    () = tokio::time::sleep_until(next) => false,
-                    // One receiver does it for all.
-                    _ = maintenance.tick(), if self.reader.is_first() => {
-                        self.host.maintain();
-                        continue;
-                    }
-                };
-                let metrics = self.host.read(self.reader, reader.as_mut());
-                output.send(self.batch(&resource, &scope, metrics)).await;
-                if last {
-                    return Ok(());
-                }
-                // After a wait for a slow pipeline there is one read, not one for every tick missed.
-                next = (next + pause).max(Instant::now());
-                pause = self.interval;
+            if let Some(reason) = self.host.failure(self.reader) {
+                self.status.report(Status::PermanentError(format!("nothing is attached: {reason}")));
             }
+            let mut reader = self.host.take_reader(self.reader).unwrap_or_else(|| (self.make)());
+            self.read_on(reader.as_mut(), &output, shutdown).await;
+            self.host.keep_reader(self.reader, reader);
+            Ok(())
         })
     }
 }
 
 impl EbpfReceiver {
+    async fn read_on(&self, reader: &mut dyn Reader, output: &Output, mut shutdown: Shutdown) {
+        let mut lead = self.host.lead();
+        let mut maintenance = tokio::time::interval(MAINTENANCE);
+        maintenance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let resource = resource::of_this_host();
+        let scope = Arc::new(Scope::new(self.collector.factory.component_type, env!("CARGO_PKG_VERSION")));
+        let mut next = Instant::now();
+        let mut pause = self.interval.min(SECOND_READ);
+        loop {
+            let leads = *lead.borrow_and_update() == self.reader;
+            let last = tokio::select! {
+                biased;
+                () = shutdown.requested() => true,
+                () = tokio::time::sleep_until(next) => false,
+                // One receiver does it for all.
+                _ = maintenance.tick(), if leads => {
+                    self.host.maintain();
+                    continue;
+                }
+                Ok(()) = lead.changed() => continue,
+            };
+            let metrics = self.host.read(self.reader, reader);
+            output.send(self.batch(&resource, &scope, metrics)).await;
+            if last {
+                return;
+            }
+            // After a wait for a slow pipeline there is one read, not one for every tick missed.
+            next = (next + pause).max(Instant::now());
+            pause = self.interval;
+        }
+    }
+
     fn batch(&self, resource: &Arc<Resource>, scope: &Arc<Scope>, metrics: Metrics) -> Arc<Batch> {
         let mut batch = Batch::of(resource.clone(), scope.clone(), metrics);
         batch.retain(|_| true);
         tracing::debug!(sub_collector = self.collector.name, points = batch.items(), "ebpf: maps read");
         Arc::new(batch)
+    }
+}
+
+impl Drop for EbpfReceiver {
+    fn drop(&mut self) {
+        self.host.leave(self.reader);
     }
 }

@@ -11,7 +11,8 @@ mod failure;
 mod graph;
 mod run;
 
+pub use component::Kind;
 pub use config::{Config, Encoding, Logs, Source};
-pub use failure::{Failure, Kind};
+pub use failure::Failure;
 pub use graph::Service;
-pub use run::{Summary, Totals};
+pub use run::{Reloading, Summary, Totals};

@@ -18,6 +18,7 @@ static COMPONENTS: Components = Components {
     receivers: &[&KNOWN],
     processors: &[&processor::process_filter::FACTORY, &processor::interval::FACTORY],
     exporters: &[&exporter_otlp::FACTORY, &exporter_prometheus::FACTORY, &exporter_debug::FACTORY],
+    connectors: &[],
     extensions: &[],
 };
 

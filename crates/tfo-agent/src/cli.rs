@@ -35,6 +35,9 @@ pub(crate) struct Start {
     /// How log lines look; by default as service::telemetry::logs::encoding says.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Read the configuration anew when one of its files changes, as SIGHUP has it read.
+    #[arg(long)]
+    pub(crate) watch_config: bool,
 }
 
 #[derive(Debug, Args)]

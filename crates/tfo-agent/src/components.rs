@@ -19,5 +19,6 @@ pub(crate) static COMPONENTS: Components = Components {
         &exporter_prometheus::FACTORY,
         &exporter_debug::FACTORY,
     ],
+    connectors: &[&processor::forward::FACTORY],
     extensions: &[&receiver_ebpf::EXTENSION_FACTORY, &extension_file_storage::FACTORY],
 };

@@ -21,6 +21,7 @@ fn write(out: &mut dyn Write) -> io::Result<()> {
     section(out, "receivers", COMPONENTS.receivers)?;
     section(out, "processors", COMPONENTS.processors)?;
     section(out, "exporters", COMPONENTS.exporters)?;
+    section(out, "connectors", COMPONENTS.connectors)?;
     section(out, "extensions", COMPONENTS.extensions)?;
     out.flush()
 }

@@ -5,6 +5,7 @@ mod cli;
 mod components;
 mod inventory;
 mod logs;
+mod reload;
 mod start;
 mod unpin;
 

@@ -5,12 +5,13 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use runtime::{Config, Failure, Service, Source};
+use component::config::Fault;
+use runtime::{Config, Failure, Reloading, Service, Source};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli;
 use crate::components::COMPONENTS;
-use crate::logs;
+use crate::{logs, reload};
 
 /// Taken when no `--config` is given and it exists.
 const SYSTEM_CONFIG: &str = "/etc/tfo-agent/config.yaml";
@@ -32,7 +33,7 @@ pub(crate) fn start(options: &cli::Start) -> ExitCode {
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
-    match run(config) {
+    match run(config, options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reasons) => {
             for reason in reasons {
@@ -60,47 +61,63 @@ pub(crate) fn validate(options: &cli::Validate) -> ExitCode {
 }
 
 fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
-    let files: Vec<Source> = match &*sources.config {
-        [] if PathBuf::from(SYSTEM_CONFIG).exists() => vec![Source::File(SYSTEM_CONFIG.into())],
-        [] => vec![DEFAULT_PIPELINE],
-        files => files.iter().cloned().map(Source::File).collect(),
-    };
-    Config::load(&files, &COMPONENTS).map_err(|faults| {
+    read(sources).map_err(|faults| {
         print_lines(&faults);
         ExitCode::from(BAD_CONFIGURATION)
     })
 }
 
-fn run(config: Config) -> Result<(), Vec<String>> {
+fn read(sources: &cli::Sources) -> Result<Config, Vec<Fault>> {
+    Config::load(&all_of(sources), &COMPONENTS)
+}
+
+/// The sources in their order.
+fn all_of(sources: &cli::Sources) -> Vec<Source> {
+    match &*sources.config {
+        [] if PathBuf::from(SYSTEM_CONFIG).exists() => vec![Source::File(SYSTEM_CONFIG.into())],
+        [] => vec![DEFAULT_PIPELINE],
+        files => files.iter().cloned().map(Source::File).collect(),
+    }
+}
+
+/// The files among the sources.
+fn files_of(sources: &cli::Sources) -> Vec<PathBuf> {
+    let file = |source| match source {
+        Source::File(path) => Some(path),
+        Source::Text { .. } => None,
+    };
+    all_of(sources).into_iter().filter_map(file).collect()
+}
+
+fn run(config: Config, options: &cli::Start) -> Result<(), Vec<String>> {
     let one = |failure: Failure| vec![failure.to_string()];
     let mut service: Service = config.build().map_err(|failures| texts(&failures))?;
     // One thread is enough: a tick is milliseconds every few seconds, and nothing here blocks.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.map_err(|error| vec![error.to_string()])?;
     // Before anything is attached or pinned: whoever ends the agent meanwhile ends it in order.
-    let signals = {
+    let (signals, requests) = {
         let _inside = tokio.enter();
-        Signals::listen().map_err(|error| vec![format!("signals: {error}")])?
+        let no_signals = |error| vec![format!("signals: {error}")];
+        let hang_up = signal(SignalKind::hangup()).map_err(no_signals)?;
+        let watched = if options.watch_config { files_of(&options.sources) } else { Vec::new() };
+        (Signals::listen().map_err(no_signals)?, reload::requests(hang_up, watched))
     };
     // On this thread, before there is another one: what it gives up, all inherit.
     service.prepare().map_err(one)?;
-    tokio.block_on(service.run(signals.stop())).map(drop).map_err(one)
+    let reloading = Reloading { requests, load: || read(&options.sources) };
+    tokio.block_on(service.run_reloading(signals.stop(), reloading)).map(drop).map_err(one)
 }
 
-/// The signals that the agent knows.
+/// The signals that end the agent.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Returns at the first request to stop; a second one ends the process at once.
@@ -114,12 +131,9 @@ impl Signals {
     }
 
     async fn next(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => tracing::warn!("SIGHUP ignored: restart the agent to read its configuration anew"),
-            }
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -9,8 +9,10 @@ mod fault;
 mod field;
 mod node;
 mod section;
+mod tls_version;
 
 pub use fault::{Fault, Faults, Position};
 pub use field::{ByteSize, Field};
 pub use node::{Entry, Node, Value};
 pub use section::{Configuration, Key, Section, suggestion};
+pub use tls_version::TlsVersion;

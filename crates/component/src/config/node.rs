@@ -67,3 +67,25 @@ impl Node {
         }
     }
 }
+
+impl Value {
+    /// Whether `other` says the same, wherever in a file it stands and in whatever order its keys do.
+    #[must_use]
+    pub fn says_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::List(one), Self::List(other)) => {
+                one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.value.says_as(&other.value))
+            }
+            (Self::Map(one), Self::Map(other)) => {
+                let same = |entry: &Entry| {
+                    let found = other.iter().find(|candidate| candidate.key == entry.key);
+                    found.is_some_and(|found| entry.node.value.says_as(&found.node.value))
+                };
+                one.len() == other.len() && one.iter().all(same)
+            }
+            // A number that is none says the same as itself.
+            (Self::Float(one), Self::Float(other)) => one.to_bits() == other.to_bits(),
+            (one, other) => one == other,
+        }
+    }
+}

@@ -1,23 +1,67 @@
 //! The labels of one sample, written as the page's format has them.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use pdata::{Attributes, SeedLabel, SeedName, Value};
+use pdata::{Attribute, Attributes, Scope, SeedLabel, SeedName, Source, Value};
 
-use super::{Format, protobuf, text};
-use crate::naming::{Naming, OVERFLOW};
+use super::options::Options;
+use super::{protobuf, text};
+use crate::format::{Format, Syntax};
+use crate::naming::OVERFLOW;
 
 /// A buffer that takes the labels of one point after the other.
-pub(super) struct Labels {
+pub(super) struct Labels<'o> {
+    options: &'o Options,
     format: Format,
+    /// Labels that the family's own samples have, and attributes must not.
+    reserved: &'static [&'static str],
     bytes: Vec<u8>,
     /// For the digits of a number.
     number: String,
+    /// Labels by key, made once.
+    names: HashMap<String, Box<str>>,
+    /// Labels of all samples of a source, behind those of the point.
+    constant: Vec<(String, String)>,
+    /// Whether two keys were met that are one label.
+    clash: bool,
 }
 
-impl Labels {
-    pub(super) fn new(format: Format) -> Self {
-        Self { format, bytes: Vec::new(), number: String::new() }
+impl<'o> Labels<'o> {
+    pub(super) fn new(options: &'o Options, format: Format, reserved: &'static [&'static str]) -> Self {
+        let (bytes, number) = (Vec::new(), String::new());
+        let (names, constant) = (HashMap::new(), Vec::new());
+        Self { options, format, reserved, bytes, number, names, constant, clash: false }
+    }
+
+    /// The samples to come are of `source`.
+    pub(super) fn begin(&mut self, source: Source<'_>) {
+        let mut labels = Vec::new();
+        if self.options.resource_labels {
+            for (key, value) in &source.resource.attributes {
+                join(&mut labels, &self.name(key), &value.to_string());
+            }
+        }
+        if self.options.tells_sources() {
+            let (job, instance) = job_and_instance(&source.resource.attributes);
+            let Scope { name, version, schema_url, attributes } = &**source.scope;
+            for (key, value) in attributes {
+                join(&mut labels, &self.name(&format!("otel_scope_{key}")), &value.to_string());
+            }
+            let scope =
+                [("otel_scope_name", name), ("otel_scope_version", version), ("otel_scope_schema_url", schema_url)];
+            let scope = scope.map(|(label, value)| (label, &**value));
+            for (name, value) in scope.into_iter().chain([("job", &*job), ("instance", &*instance)]) {
+                if !value.is_empty() {
+                    join(&mut labels, name, value);
+                }
+            }
+        }
+        for (name, value) in &self.options.const_labels {
+            join(&mut labels, name, value);
+        }
+        self.constant = labels;
+        self.clash |= self.constant.iter().any(|(name, _)| self.names.values().any(|known| **known == **name));
     }
 
     /// The guide's labels in its order; a label whose attribute is missing is left out.
@@ -32,30 +76,134 @@ impl Labels {
                 self.push(label.label, value, Some(label));
             }
         }
+        let taken = |name: &str| name == OVERFLOW || seed.labels.iter().any(|label| label.label == name);
+        for (name, value) in self.constant.iter().filter(|(name, _)| !taken(name)) {
+            write(self.format, &mut self.bytes, name, value);
+        }
         &self.bytes
     }
 
     /// A label for every attribute.
-    pub(super) fn of_all(&mut self, naming: Naming, attributes: &[(&str, Value<'_>)]) -> &[u8] {
+    pub(super) fn of_all(&mut self, attributes: &[(&str, Value<'_>)]) -> &[u8] {
         self.bytes.clear();
+        for (key, _) in attributes {
+            self.learn(key);
+        }
+        if self.clash {
+            return self.of_all_joined(attributes);
+        }
         for (key, value) in attributes {
-            self.push(&naming.label(key), value, None);
+            let Some(name) = self.names.get(*key) else { continue };
+            let value = show(&mut self.number, value);
+            write(self.format, &mut self.bytes, name, value);
+        }
+        for (name, value) in &self.constant {
+            write(self.format, &mut self.bytes, name, value);
         }
         &self.bytes
     }
 
-    fn push(&mut self, name: &str, value: &Value<'_>, spelled: Option<&SeedLabel>) {
-        let value = if let Some(text) = value.as_str() {
-            text
-        } else {
-            self.number.clear();
-            let _ = write!(self.number, "{value}");
-            &self.number
-        };
-        let value = spelled.map_or(value, |label| label.spell(value));
-        match self.format {
-            Format::Text => text::label(&mut self.bytes, name, value),
-            Format::Protobuf => protobuf::label(&mut self.bytes, name, value),
+    /// The same where keys are known that are one label: their values are joined, in the order of the keys.
+    fn of_all_joined(&mut self, attributes: &[(&str, Value<'_>)]) -> &[u8] {
+        let mut sorted: Vec<_> = attributes.iter().collect();
+        sorted.sort_by_key(|(key, _)| *key);
+        let mut labels = Vec::new();
+        for (key, value) in sorted {
+            join(&mut labels, &self.name(key), &value.to_string());
+        }
+        for (name, value) in &self.constant {
+            join(&mut labels, name, value);
+        }
+        for (name, value) in &labels {
+            write(self.format, &mut self.bytes, name, value);
+        }
+        &self.bytes
+    }
+
+    /// What is known of a resource beside who it is.
+    pub(super) fn of_resource(&mut self, attributes: &[Attribute]) -> Option<&[u8]> {
+        self.bytes.clear();
+        let mut labels = Vec::new();
+        for (key, value) in attributes.iter().filter(|(key, _)| !IDENTITY.contains(&key.as_str())) {
+            join(&mut labels, &self.name(key), &value.to_string());
+        }
+        if labels.is_empty() {
+            return None;
+        }
+        let (job, instance) = job_and_instance(attributes);
+        for (name, value) in [("job", job), ("instance", instance)] {
+            if !value.is_empty() {
+                join(&mut labels, name, &value);
+            }
+        }
+        for (name, value) in &self.options.const_labels {
+            join(&mut labels, name, value);
+        }
+        for (name, value) in &labels {
+            write(self.format, &mut self.bytes, name, value);
+        }
+        Some(&self.bytes)
+    }
+
+    fn learn(&mut self, key: &str) {
+        if !self.names.contains_key(key) {
+            let name = self.name(key);
+            self.clash |= self.names.values().any(|known| **known == *name)
+                || self.constant.iter().any(|(known, _)| *known == name);
+            self.names.insert(key.to_owned(), name.into());
         }
     }
+
+    fn name(&self, key: &str) -> String {
+        let name = self.options.names.label(key, self.format.utf8);
+        match &*name {
+            "" => "_".to_owned(),
+            taken if taken == "__name__" || self.reserved.contains(&taken) => format!("key_{taken}"),
+            _ => name.into_owned(),
+        }
+    }
+
+    fn push(&mut self, name: &str, value: &Value<'_>, spelled: Option<&SeedLabel>) {
+        let value = show(&mut self.number, value);
+        let value = spelled.map_or(value, |label| label.spell(value));
+        write(self.format, &mut self.bytes, name, value);
+    }
 }
+
+fn show<'v>(number: &'v mut String, value: &'v Value<'_>) -> &'v str {
+    if let Some(text) = value.as_str() {
+        return text;
+    }
+    number.clear();
+    let _ = write!(number, "{value}");
+    number
+}
+
+fn write(format: Format, out: &mut Vec<u8>, name: &str, value: &str) {
+    match format.syntax {
+        Syntax::Text | Syntax::OpenMetrics => text::label(out, name, value),
+        Syntax::Protobuf => protobuf::label(out, name, value),
+    }
+}
+
+/// Adds a label; of one that is there already the values are told side by side.
+fn join(labels: &mut Vec<(String, String)>, name: &str, value: &str) {
+    match labels.iter_mut().find(|(known, _)| known == name) {
+        Some((_, known)) if known == value => {}
+        Some((_, known)) => {
+            let _ = write!(known, ";{value}");
+        }
+        None => labels.push((name.to_owned(), value.to_owned())),
+    }
+}
+
+/// Who a resource is, in Prometheus' words; empty where it does not say.
+fn job_and_instance(attributes: &[Attribute]) -> (String, String) {
+    let [name, namespace, instance] = IDENTITY.map(|key| {
+        let value = attributes.iter().find(|(known, _)| known.as_str() == key);
+        value.map_or_else(String::new, |(_, value)| value.to_string())
+    });
+    (if namespace.is_empty() || name.is_empty() { name } else { format!("{namespace}/{name}") }, instance)
+}
+
+const IDENTITY: [&str; 3] = ["service.name", "service.namespace", "service.instance.id"];

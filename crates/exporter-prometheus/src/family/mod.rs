@@ -2,113 +2,132 @@
 
 mod buckets;
 mod labels;
+mod options;
+mod plan;
 mod protobuf;
 mod samples;
 mod text;
 mod value;
 
-use std::sync::Arc;
+use pdata::{Attributes, Descriptor, Latest, Source};
 
-use pdata::{Attributes, Descriptor, Latest, NumberKind, SeedName};
-
-use crate::naming::Naming;
+use crate::format::{Format, Syntax};
 use labels::Labels;
-use samples::{Additive, Samples};
+pub(crate) use options::Options;
+use plan::{Family, Kind};
+pub(crate) use plan::{Plan, Refused};
+use samples::{Additive, Samples, Span};
 use value::{Number, Observed};
 
-/// How a page is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Prometheus' text format 0.0.4.
-    Text,
-    /// Messages `io.prometheus.client.MetricFamily`, each after its length.
-    Protobuf,
-}
-
-/// Names of the families that may have samples, each once.
-pub(crate) fn names(latest: &Latest, naming: Naming) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let mut note = |descriptor: &Descriptor| {
-        // Points without a value are nothing to show.
-        let shown = descriptor.number != NumberKind::Missing;
-        for name in naming.families(descriptor).into_iter().filter(|_| shown) {
-            if !names.iter().any(|known| *known == name) {
-                names.push(name.into_owned());
+/// Family number `index` of `plan`; empty where no point belongs to it any more.
+pub(crate) fn render(latest: &Latest, options: &Options, plan: &Plan, index: usize) -> Vec<u8> {
+    let family = &plan.families[index];
+    match family.kind {
+        Kind::Info => write_numbers(options, plan, family, &resources(latest, options, plan.format)),
+        Kind::Counter | Kind::Gauge => {
+            let mut numbers = Collected::new(options, plan, index, &[]);
+            latest.for_each(|source, points| {
+                let points = points.iter().map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
+                numbers.collect(source, points, Number::of);
+            });
+            write_numbers(options, plan, family, &numbers.samples)
+        }
+        Kind::Histogram | Kind::Summary => {
+            let reserved: &[&str] = if family.kind == Kind::Summary { &["quantile"] } else { &["le"] };
+            let mut histograms = Collected::new(options, plan, index, reserved);
+            latest.for_each_histogram(|source, points| {
+                // A stream that says that it has no value is none on the page.
+                let points = points.iter().filter(|point| !point.histogram.is_missing());
+                let points = points.map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
+                histograms.collect(source, points, Observed::of);
+            });
+            let samples = &histograms.samples;
+            match plan.format.syntax {
+                _ if samples.is_empty() => Vec::new(),
+                Syntax::Text | Syntax::OpenMetrics => {
+                    text::Writer::new(options, plan.format, family).histograms(samples)
+                }
+                Syntax::Protobuf => protobuf::histograms(options, family, samples),
             }
         }
-    };
-    latest.for_each(|descriptor, _| note(descriptor));
-    latest.for_each_histogram(|descriptor, _| note(descriptor));
-    names
+    }
 }
 
-/// The family called `name`; empty where no point belongs to it.
-pub(crate) fn render(latest: &Latest, naming: Naming, format: Format, name: &str) -> Vec<u8> {
-    let mut numbers = Collected::new(naming, format, name);
-    latest.for_each(|descriptor, points| {
-        numbers.collect(descriptor, points.iter().map(|point| (&*point.attributes, point)), Number::of);
-    });
-    if let Some(descriptor) = numbers.descriptor {
-        return match format {
-            Format::Text => text::numbers(name, &descriptor, &numbers.samples),
-            Format::Protobuf => protobuf::numbers(name, &descriptor, &numbers.samples),
-        };
+/// What stands behind the last family.
+pub(crate) fn end(plan: &Plan) -> &'static str {
+    if plan.format.syntax == Syntax::OpenMetrics { "# EOF\n" } else { "" }
+}
+
+fn write_numbers(options: &Options, plan: &Plan, family: &Family, samples: &Samples<Number>) -> Vec<u8> {
+    match plan.format.syntax {
+        _ if samples.is_empty() => Vec::new(),
+        Syntax::Text | Syntax::OpenMetrics => text::Writer::new(options, plan.format, family).numbers(samples),
+        Syntax::Protobuf => protobuf::numbers(options, family, samples),
     }
-    let mut histograms = Collected::new(naming, format, name);
-    latest.for_each_histogram(|descriptor, points| {
-        histograms.collect(descriptor, points.iter().map(|point| (&*point.attributes, point)), Observed::of);
-    });
-    match (histograms.descriptor, format) {
-        (None, _) => Vec::new(),
-        (Some(descriptor), Format::Text) => text::histograms(name, &descriptor, &histograms.samples),
-        (Some(descriptor), Format::Protobuf) => protobuf::histograms(name, &descriptor, &histograms.samples),
-    }
+}
+
+/// One sample for each resource of which anything is known.
+fn resources(latest: &Latest, options: &Options, format: Format) -> Samples<Number> {
+    let mut labels = Labels::new(options, format, &[]);
+    let (mut samples, mut last) = (Samples::default(), None);
+    let mut note = |source: Source<'_>| {
+        // Metrics of one resource come one after the other.
+        let address = std::sync::Arc::as_ptr(source.resource);
+        if last.replace(address) != Some(address)
+            && let Some(labels) = labels.of_resource(&source.resource.attributes)
+        {
+            samples.add(labels, 0, Span::default(), Number::Whole(1));
+        }
+    };
+    latest.for_each(|source, _| note(source));
+    latest.for_each_histogram(|source, _| note(source));
+    samples
 }
 
 /// What a family has gathered so far.
-struct Collected<'n, V> {
-    naming: Naming,
-    name: &'n str,
-    labels: Labels,
-    /// Of the first metric that has put in a point; it describes the family.
-    descriptor: Option<Arc<Descriptor>>,
+struct Collected<'p, V> {
+    options: &'p Options,
+    plan: &'p Plan,
+    family: usize,
+    labels: Labels<'p>,
     samples: Samples<V>,
     sources: u32,
 }
 
-impl<'n, V: Additive> Collected<'n, V> {
-    fn new(naming: Naming, format: Format, name: &'n str) -> Self {
-        Self { naming, name, labels: Labels::new(format), descriptor: None, samples: Samples::default(), sources: 0 }
+impl<'p, V: Additive> Collected<'p, V> {
+    fn new(options: &'p Options, plan: &'p Plan, family: usize, reserved: &'static [&'static str]) -> Self {
+        let labels = Labels::new(options, plan.format, reserved);
+        Self { options, plan, family, labels, samples: Samples::default(), sources: 0 }
     }
 
     /// Puts in what one source's points come to per set of labels; `value` is told whether it is under a name of the guide.
-    fn collect<'p, P>(
+    fn collect<'a, P>(
         &mut self,
-        descriptor: &Arc<Descriptor>,
-        points: impl Iterator<Item = (&'p Attributes, P)>,
+        source: Source<'_>,
+        points: impl Iterator<Item = (&'a Attributes, Span, P)>,
         value: impl Fn(P, &Descriptor, bool) -> V,
     ) {
-        let seeds = self.naming.seeds(descriptor);
-        let under: Vec<&SeedName> = seeds.iter().filter(|seed| seed.name == self.name).collect();
-        let own = self.naming.own_family(descriptor).is_some_and(|own| own == self.name);
-        if (under.is_empty() && !own) || descriptor.number == NumberKind::Missing {
+        let plan = self.plan;
+        let mut places = plan.places(source.descriptor, self.family).peekable();
+        if places.peek().is_none() {
             return;
         }
+        let under: Vec<_> = places.collect();
+        let own = under.iter().any(|place| place.seed.is_none());
+        let seeds = self.options.names.seeds(source.descriptor);
         self.sources += 1;
+        self.labels.begin(source);
         let mut attributes = Vec::new();
-        for (set, point) in points {
+        for (set, span, point) in points {
             attributes.clear();
             attributes.extend(set.iter());
-            let seed = under.iter().find(|seed| seed.takes(&attributes));
+            let seed = under.iter().filter_map(|place| place.seed).find(|seed| seed.takes(&attributes));
             let labels = match seed {
                 Some(seed) => self.labels.of_guide(seed, &attributes),
-                None if own && !seeds.iter().any(|seed| seed.takes(&attributes)) => {
-                    self.labels.of_all(self.naming, &attributes)
-                }
+                None if own && !seeds.iter().any(|seed| seed.takes(&attributes)) => self.labels.of_all(&attributes),
                 None => continue,
             };
-            self.descriptor.get_or_insert_with(|| descriptor.clone());
-            self.samples.add(labels, self.sources, value(point, descriptor, seed.is_some()));
+            self.samples.add(labels, self.sources, span, value(point, source.descriptor, seed.is_some()));
         }
     }
 }

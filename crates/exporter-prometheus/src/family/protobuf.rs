@@ -3,10 +3,12 @@
 //! Tags are `field number << 3 | wire type`; the numbers are those of client_model's metrics.proto.
 //! The few messages are written by hand: general protobuf code would hold a page's labels as owned strings.
 
-use pdata::{Descriptor, Distribution, Instrument, Summary};
+use pdata::{Distribution, Summary};
 
 use super::buckets;
-use super::samples::Samples;
+use super::options::Options;
+use super::plan::{Family, Kind};
+use super::samples::{Samples, Span};
 use super::value::{Number, Observed};
 
 /// A `LabelPair`, as a field of `Metric`.
@@ -18,26 +20,30 @@ pub(super) fn label(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// A family of numbers.
-pub(super) fn numbers(name: &str, descriptor: &Descriptor, samples: &Samples<Number>) -> Vec<u8> {
-    let (kind, tag) = if descriptor.instrument == Instrument::Counter { (COUNTER, 0x1a) } else { (GAUGE, 0x12) };
-    let mut family = head(name, kind, descriptor);
-    for (labels, value) in samples.iter() {
-        let mut number = [0; 11];
-        number[..3].copy_from_slice(&[tag, 9, 0x09]);
-        number[3..].copy_from_slice(&value.as_f64().to_le_bytes());
-        metric(&mut family, labels, &number);
+pub(super) fn numbers(options: &Options, family: &Family, samples: &Samples<Number>) -> Vec<u8> {
+    let counter = family.kind == Kind::Counter;
+    let (kind, tag) = if counter { (COUNTER, 0x1a) } else { (GAUGE, 0x12) };
+    let mut out = head(family, kind);
+    let mut number = Vec::new();
+    for (labels, span, value) in samples.iter() {
+        number.clear();
+        put_double(&mut number, 0x09, value.as_f64());
+        if counter {
+            put_created(&mut number, 0x1a, span);
+        }
+        metric(&mut out, options, labels, (tag, &number), span);
     }
-    delimited(family)
+    delimited(out)
 }
 
 /// A family of histograms, each in both shapes where it can be: who does not know native ones still gets the edges.
 /// Or one of summaries.
-pub(super) fn histograms(name: &str, descriptor: &Descriptor, samples: &Samples<Observed>) -> Vec<u8> {
-    let summaries = descriptor.instrument == Instrument::Summary;
-    let (kind, tag) = if summaries { (SUMMARY, 0x22) } else { (HISTOGRAM, 0x3a) };
-    let mut family = head(name, kind, descriptor);
-    let (mut histogram, mut field) = (Vec::new(), Vec::new());
-    for (labels, observed) in samples.iter() {
+pub(super) fn histograms(options: &Options, family: &Family, samples: &Samples<Observed>) -> Vec<u8> {
+    let summaries = family.kind == Kind::Summary;
+    let (kind, tag, created) = if summaries { (SUMMARY, 0x22, 0x22) } else { (HISTOGRAM, 0x3a, 0x7a) };
+    let mut out = head(family, kind);
+    let mut histogram = Vec::new();
+    for (labels, span, observed) in samples.iter() {
         histogram.clear();
         put_number(&mut histogram, 0x08, observed.distribution.count());
         if let Some(sum) = observed.sum {
@@ -48,11 +54,20 @@ pub(super) fn histograms(name: &str, descriptor: &Descriptor, samples: &Samples<
         } else {
             put_buckets(&mut histogram, &observed.distribution);
         }
-        field.clear();
-        put_bytes(&mut field, tag, &histogram);
-        metric(&mut family, labels, &field);
+        put_created(&mut histogram, created, span);
+        metric(&mut out, options, labels, (tag, &histogram), span);
     }
-    delimited(family)
+    delimited(out)
+}
+
+/// When the total began, which scrapers keep no series of here.
+fn put_created(out: &mut Vec<u8>, tag: u8, span: Span) {
+    if span.start > 0 {
+        let mut timestamp = Vec::new();
+        put_number(&mut timestamp, 0x08, span.start / 1_000_000_000);
+        put_number(&mut timestamp, 0x10, span.start % 1_000_000_000);
+        put_bytes(out, tag, &timestamp);
+    }
 }
 
 fn put_quantiles(out: &mut Vec<u8>, summary: &Summary) {
@@ -100,20 +115,25 @@ fn put_side(out: &mut Vec<u8>, side: buckets::Side, spans: u8, deltas: u8) {
 }
 
 /// Name, help and type.
-fn head(name: &str, kind: u8, descriptor: &Descriptor) -> Vec<u8> {
+fn head(family: &Family, kind: u8) -> Vec<u8> {
     let mut out = Vec::new();
-    put_bytes(&mut out, 0x0a, name.as_bytes());
-    put_bytes(&mut out, 0x12, descriptor.description.as_bytes());
+    put_bytes(&mut out, 0x0a, family.name.as_bytes());
+    put_bytes(&mut out, 0x12, family.help.as_bytes());
     out.extend([0x18, kind]);
     out
 }
 
-/// A `Metric` of labels and one more field.
-fn metric(family: &mut Vec<u8>, labels: &[u8], value: &[u8]) {
+/// A `Metric` of labels, the field that its value is, and a time where one is wanted.
+fn metric(family: &mut Vec<u8>, options: &Options, labels: &[u8], (tag, value): (u8, &[u8]), span: Span) {
+    let millis = if options.send_timestamps { span.time / 1_000_000 } else { 0 };
+    let time = if millis > 0 { 1 + varint_len(millis) } else { 0 };
     family.push(0x22);
-    put_varint(family, (labels.len() + value.len()) as u64);
+    put_varint(family, (labels.len() + field_len(value.len()) + time) as u64);
     family.extend_from_slice(labels);
-    family.extend_from_slice(value);
+    put_bytes(family, tag, value);
+    if millis > 0 {
+        put_number(family, 0x30, millis);
+    }
 }
 
 fn delimited(mut family: Vec<u8>) -> Vec<u8> {

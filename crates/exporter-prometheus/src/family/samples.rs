@@ -7,6 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use hashbrown::HashTable;
+use pdata::UnixNanos;
 
 /// Samples in order of arrival.
 pub(super) struct Samples<V> {
@@ -21,7 +22,25 @@ pub(super) struct Samples<V> {
 struct Sample<V> {
     labels: Range<usize>,
     source: u32,
+    span: Span,
     value: V,
+}
+
+/// From when on a value counts, and when it was read; a start of zero is unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: UnixNanos,
+    pub(super) time: UnixNanos,
+}
+
+impl Span {
+    pub(super) fn of(start: UnixNanos, time: UnixNanos) -> Self {
+        Self { start, time }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { start: self.start.min(other.start), time: self.time.max(other.time) }
+    }
 }
 
 /// A value that adds up with others of one stream or series.
@@ -39,24 +58,33 @@ impl<V> Default for Samples<V> {
 impl<V: Additive> Samples<V> {
     /// Adds `value` to the sample of the same source and labels.
     ///
-    /// Where two sources have the same series, the one that came later speaks for both: their sum would count twice.
-    pub(super) fn add(&mut self, labels: &[u8], source: u32, value: V) {
+    /// Where two sources have the same series, the later point speaks for both: their sum would count twice.
+    pub(super) fn add(&mut self, labels: &[u8], source: u32, span: Span, value: V) {
         let (known, samples) = (&self.labels, &mut self.samples);
         let hash = self.hasher.hash_one(labels);
         let equal = |position: &u32| known[samples[*position as usize].labels.clone()] == *labels;
         match self.index.find(hash, equal).map(|position| &mut samples[*position as usize]) {
-            Some(sample) if sample.source == source => sample.value.add(value),
-            Some(sample) => (sample.source, sample.value) = (source, value),
-            None => self.push(hash, labels, source, value),
+            Some(sample) if sample.source == source => {
+                sample.value.add(value);
+                sample.span = sample.span.and(span);
+            }
+            Some(sample) if sample.span.time > span.time => {}
+            Some(sample) => (sample.source, sample.span, sample.value) = (source, span, value),
+            None => self.push(hash, labels, Sample { labels: 0..0, source, span, value }),
         }
     }
 
-    /// Labels and values.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
-        self.samples.iter().map(|sample| (&self.labels[sample.labels.clone()], &sample.value))
+    /// Labels, times and values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Span, &V)> {
+        self.samples.iter().map(|sample| (&self.labels[sample.labels.clone()], sample.span, &sample.value))
     }
 
-    fn push(&mut self, hash: u64, labels: &[u8], source: u32, value: V) {
+    /// Whether there is not one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    fn push(&mut self, hash: u64, labels: &[u8], sample: Sample<V>) {
         let begin = self.labels.len();
         self.labels.extend_from_slice(labels);
         let (known, samples, hasher) = (&self.labels, &self.samples, &self.hasher);
@@ -64,6 +92,6 @@ impl<V: Additive> Samples<V> {
         // A page of four billion series would not fit anywhere.
         let position = u32::try_from(samples.len()).unwrap_or(u32::MAX);
         self.index.insert_unique(hash, position, rehash);
-        self.samples.push(Sample { labels: begin..self.labels.len(), source, value });
+        self.samples.push(Sample { labels: begin..self.labels.len(), ..sample });
     }
 }

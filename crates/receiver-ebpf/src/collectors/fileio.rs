@@ -72,6 +72,10 @@ fn parts(plain: u32) -> (usize, usize) {
 }
 
 impl Figures for FileIo {
+    fn settings(&self) -> u64 {
+        self.wanted.iter().fold(0, |bits, wanted| bits << 1 | u64::from(*wanted))
+    }
+
     fn prepare(&mut self, kernel: &Kernel) {
         if !kernel.tier.btf && !self.warned {
             self.warned = true;

@@ -62,6 +62,11 @@ pub(crate) type MakeReader = Box<dyn Fn() -> Box<dyn Reader> + Send + Sync>;
 pub(crate) trait Reader: Send {
     /// The totals now.
     fn read(&mut self, source: &mut Source<'_>) -> Metrics;
+
+    /// What of its configuration its streams depend on, as a number; two with the same can follow each other.
+    fn settings(&self) -> u64 {
+        0
+    }
 }
 
 /// A call between the two attachments returns without an entry, which counts; the other way round it would be lost.

@@ -17,6 +17,10 @@ use crate::kernel::{Cell, Kernel, OVERFLOW_SLOT, UNATTRIBUTED_SLOT, sum};
 
 /// What a sub-collector counts, and how that becomes metrics.
 pub(crate) trait Figures: Send {
+    /// See [`Reader::settings`].
+    fn settings(&self) -> u64 {
+        0
+    }
     /// Called before each read.
     fn prepare(&mut self, _kernel: &Kernel) {}
     /// Plain indices that are its own.
@@ -70,6 +74,10 @@ impl<F: Figures> Streams<F> {
 }
 
 impl<F: Figures> Reader for Streams<F> {
+    fn settings(&self) -> u64 {
+        self.figures.settings()
+    }
+
     fn read(&mut self, source: &mut Source<'_>) -> Metrics {
         self.figures.prepare(source.kernel);
         let mut points = Points::new(&self.figures, source.time, &self.expected);

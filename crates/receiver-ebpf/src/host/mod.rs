@@ -14,6 +14,7 @@ mod own_metrics;
 mod processes;
 mod retired;
 mod running;
+mod seats;
 mod settings;
 mod sizing;
 mod verdicts;
@@ -25,7 +26,8 @@ pub(crate) use cells::{CellStream, Cells};
 pub(crate) use keys::{Detail, Index, owner};
 pub(crate) use ledger::{Ledger, Totals};
 pub(crate) use processes::ProcessEntry;
-pub(crate) use running::{ReaderId, Running, Source};
+pub(crate) use running::{Running, Source};
+pub(crate) use seats::{ReaderId, Wish};
 pub(crate) use sizing::{MOST_PROCESSES, Sizing};
 
 use std::sync::Arc;
@@ -36,6 +38,7 @@ use pdata::Metrics;
 
 use crate::collectors::{Collector, Reader};
 use crate::kernel::LoadError;
+use seats::Seats;
 
 /// The `ebpf` extension's settings.
 #[derive(Debug, Clone)]
@@ -67,43 +70,75 @@ pub(crate) struct Reading {
 
 /// The shared host in the state that it is in.
 pub(crate) struct Host {
-    state: Mutex<State>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    state: State,
+    seats: Seats,
 }
 
 enum State {
-    Planned {
-        config: HostConfig,
-        readings: Vec<Reading>,
-    },
+    Planned(HostConfig),
     Running(Box<Running>),
     /// Nothing could be loaded; the sub-collectors that were wanted say so.
-    Failed(Vec<&'static Collector>),
+    Failed(String),
     Stopped,
 }
 
 impl Host {
     pub(crate) fn new(config: HostConfig) -> Self {
-        Self { state: Mutex::new(State::Planned { config, readings: Vec::new() }) }
+        Self { inner: Mutex::new(Inner { state: State::Planned(config), seats: Seats::default() }) }
     }
 
-    /// Says that a receiver will read `collector`.
-    pub(crate) fn register(&self, collector: &'static Collector, histograms: bool) -> ReaderId {
-        match &mut *self.lock() {
-            State::Planned { readings, .. } => {
-                readings.push(Reading { collector, histograms, predicate: None });
-                ReaderId(readings.len() - 1)
-            }
-            // The runtime prepares after the last build.
-            State::Running(_) | State::Failed(_) | State::Stopped => ReaderId(usize::MAX),
+    /// Gives a receiver its seat: a new one before the programs are loaded, later one that there is.
+    ///
+    /// # Errors
+    /// What the programs that are loaded do not do, and what to do.
+    pub(crate) fn register(&self, wish: &Wish) -> Result<ReaderId, String> {
+        let Inner { state, seats } = &mut *self.lock();
+        match state {
+            State::Planned(_) => Ok(seats.add(wish)),
+            State::Running(_) | State::Failed(_) | State::Stopped => seats.find(wish),
         }
     }
 
-    /// Says what the pipelines of receiver `id` let through.
-    pub(crate) fn push_down(&self, id: ReaderId, predicate: Arc<Predicate>) {
-        if let State::Planned { readings, .. } = &mut *self.lock()
-            && let Some(reading) = readings.get_mut(id.0)
-        {
-            reading.predicate = Some(predicate);
+    /// Says that a receiver has left its seat.
+    pub(crate) fn leave(&self, id: ReaderId) {
+        self.lock().seats.leave(id);
+    }
+
+    /// The number of the receiver that looks after the host, whenever that is another.
+    pub(crate) fn lead(&self) -> tokio::sync::watch::Receiver<ReaderId> {
+        self.lock().seats.lead()
+    }
+
+    /// What reads for the receiver `id`: what did so before it, if anything, so that no stream begins anew.
+    pub(crate) fn take_reader(&self, id: ReaderId) -> Option<Box<dyn Reader>> {
+        self.lock().seats.take_reader(id)
+    }
+
+    /// Keeps what read for the receiver `id` for the one that comes after it.
+    pub(crate) fn keep_reader(&self, id: ReaderId, reader: Box<dyn Reader>) {
+        self.lock().seats.keep_reader(id, reader);
+    }
+
+    /// Why the receiver `id` has nothing to read, if so.
+    pub(crate) fn failure(&self, id: ReaderId) -> Option<String> {
+        let Inner { state, seats } = &*self.lock();
+        match state {
+            State::Running(running) => running.failure(seats.collector(id)?.name),
+            State::Failed(reason) => Some(reason.clone()),
+            State::Planned(_) | State::Stopped => None,
+        }
+    }
+
+    /// Says what the pipelines of receiver `id` let through; `None` is everything.
+    pub(crate) fn push_down(&self, id: ReaderId, predicate: Option<Arc<Predicate>>) {
+        let Inner { state, seats } = &mut *self.lock();
+        seats.set_predicate(id, predicate);
+        if let State::Running(running) = state {
+            running.judge_anew(&seats.readings());
         }
     }
 
@@ -112,51 +147,58 @@ impl Host {
     /// # Errors
     /// Only where another agent runs on the same pin path.
     pub(crate) fn prepare(&self) -> Result<(), LoadError> {
-        let mut state = self.lock();
-        let State::Planned { config, readings } = &*state else { return Ok(()) };
-        match Running::start(config, readings) {
+        let Inner { state, seats } = &mut *self.lock();
+        let State::Planned(config) = state else { return Ok(()) };
+        let readings = seats.readings();
+        match Running::start(config, &readings) {
             Ok(running) => *state = State::Running(Box::new(running)),
             Err(error @ LoadError::Locked { .. }) => return Err(error),
             Err(error) => {
-                let readers: Vec<_> = readings.iter().map(|reading| reading.collector).collect();
-                let collectors = collectors_of(&readers);
-                for collector in &collectors {
+                for collector in collectors_of(&seats.collectors()) {
                     warn_disabled(collector, &error);
                 }
-                *state = State::Failed(collectors);
+                *state = State::Failed(error.to_string());
             }
         }
         crate::kernel::release_memory();
         Ok(())
     }
 
-    /// One read by the receiver `id`: its metrics now, and the host's own with those of the first receiver.
+    /// Whether the programs are loaded, or were to be.
+    pub(crate) fn is_loaded(&self) -> bool {
+        matches!(self.lock().state, State::Running(_) | State::Failed(_))
+    }
+
+    /// One read by the receiver `id`: its metrics now, and the host's own with those of the one that leads.
     pub(crate) fn read(&self, id: ReaderId, reader: &mut dyn Reader) -> Metrics {
-        match &mut *self.lock() {
-            State::Running(running) => running.read(id, reader),
-            State::Failed(collectors) if id == ReaderId(0) => {
+        let Inner { state, seats } = &mut *self.lock();
+        let leads = seats.leads(id);
+        match state {
+            State::Running(running) => running.read(id, reader, leads, seats.taken()),
+            State::Failed(_) if leads => {
+                let collectors = collectors_of(&seats.collectors());
                 let failed: Vec<_> = collectors.iter().map(|collector| collector.name).collect();
-                vec![own_metrics::attached(collectors, &failed, Clock::anchored().now())].into()
+                vec![own_metrics::attached(&collectors, &failed, Clock::anchored().now())].into()
             }
-            State::Planned { .. } | State::Failed(_) | State::Stopped => Metrics::default(),
+            State::Planned(_) | State::Failed(_) | State::Stopped => Metrics::default(),
         }
     }
 
-    /// Does what cannot wait for the next read. Cheap; to be called ten times a second by one receiver.
+    /// Does what cannot wait for the next read. Cheap; to be called ten times a second by the one that leads.
     pub(crate) fn maintain(&self) {
-        if let State::Running(running) = &mut *self.lock() {
+        if let State::Running(running) = &mut self.lock().state {
             running.maintain();
         }
     }
 
     /// Detaches the programs and removes the pins, unless they are to stay.
     pub(crate) fn stop(&self) {
-        *self.lock() = State::Stopped;
+        self.lock().state = State::Stopped;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // A reader that panicked leaves plain numbers behind; the others can go on.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

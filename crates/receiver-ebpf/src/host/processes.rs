@@ -29,6 +29,8 @@ pub(crate) struct ProcessEntry {
     /// One bit per reader that has delivered the final values.
     pub(crate) delivered: u64,
     comm_sequence: u32,
+    /// Whether those who judge are others than those that have.
+    unjudged: bool,
     names: Names,
 }
 
@@ -68,6 +70,21 @@ impl Processes {
     pub(crate) fn new(judges: Judges) -> Self {
         let cgroups = judges.read_cgroups().then(Cgroups::of_this_machine);
         Self { entries: Vec::new(), next_epoch: 1, refreshed: 0, cgroups, judges, agent: 0 }
+    }
+
+    /// Judges every process that is known by `judges` from now on.
+    pub(crate) fn judge_anew(&mut self, kernel: &Kernel, judges: Judges) {
+        self.judges = judges;
+        // Paths of cgroups stand in what is known of a process only where they were asked for.
+        if self.judges.read_cgroups() && self.cgroups.is_none() {
+            self.cgroups = Some(Cgroups::of_this_machine());
+        }
+        for slot in 0..self.entries.len() {
+            if self.entries[slot].process.is_some() {
+                self.entries[slot].unjudged = true;
+                self.rename(slot, &kernel.pages[slot / PAGE], None);
+            }
+        }
     }
 
     /// The process in `slot`, if `generation` is its present life, as of the last refresh.
@@ -125,7 +142,7 @@ impl Processes {
         if entry.process.is_none() || entry.generation != row.generation {
             *entry = ProcessEntry { generation: row.generation, ..ProcessEntry::default() };
             self.rename(slot, page, Some(clock.unix(row.born)));
-        } else if entry.comm_sequence != row.comm_sequence {
+        } else if entry.comm_sequence != row.comm_sequence || entry.unjudged {
             self.rename(slot, page, None);
         }
         // Read before the counters of this read, so that those of a process that has exited are final.
@@ -151,8 +168,9 @@ impl Processes {
             let start = born.unwrap_or(self.refreshed);
             (entry.epoch, entry.start) = entry.names.epoch_of(&process.comm, self.next_epoch, start);
         }
-        if known != Some(&process) {
+        if known != Some(&process) || entry.unjudged {
             entry.denied = self.judges.deny(&process);
+            entry.unjudged = false;
             entry.process = Some(Arc::new(process));
         }
         // A verdict is about one name, so each needs its own.

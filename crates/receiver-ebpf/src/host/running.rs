@@ -10,22 +10,12 @@ use super::lifecycle;
 use super::processes::Processes;
 use super::sizing::Sizing;
 use super::verdicts::{Judges, bit};
-use super::{HostConfig, Reading, collectors_of, own_metrics, settings, warn_disabled};
+use super::{HostConfig, ReaderId, Reading, collectors_of, own_metrics, settings, warn_disabled};
 use crate::collectors::{Collector, Reader};
 use crate::kernel::{self, Control, CpuRecord, Kernel, LoadError, Options};
 
 /// `syscall` of a CPU that runs nobody we know yet.
 const NO_SYSCALL: u32 = u32::MAX;
-
-/// Which registered receiver is reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReaderId(pub(super) usize);
-
-impl ReaderId {
-    pub(crate) fn is_first(self) -> bool {
-        self.0 == 0
-    }
-}
 
 /// Programs attached, maps mapped, processes known.
 pub(crate) struct Running {
@@ -35,10 +25,12 @@ pub(crate) struct Running {
     config: HostConfig,
     started: UnixNanos,
     readers: Vec<&'static Collector>,
-    /// Names of the collectors that could not be attached.
-    failed: Vec<&'static str>,
+    /// Names of the collectors that could not be attached, and why.
+    failed: Vec<(&'static str, String)>,
     /// Whether the kernel looks at verdicts.
     judging: bool,
+    /// Whether cgroups were asked for at the start.
+    cgroups: bool,
     maintained: u64,
     spent: own_metrics::Spent,
 }
@@ -92,7 +84,7 @@ impl Running {
                 Ok(rung) => tracing::info!(sub_collector = collector.name, tier, rung, "ebpf: sub-collector attached"),
                 Err(error) => {
                     warn_disabled(collector, &error);
-                    failed.push(collector.name);
+                    failed.push((collector.name, error.to_string()));
                 }
             }
         }
@@ -107,7 +99,7 @@ impl Running {
         // An earlier agent's counts began with it.
         let attached = kernel.control.at(0, offset_of!(Control, attached)).load(Ordering::Acquire);
         let started = clock.now().saturating_sub(kernel::boottime_now().saturating_sub(attached));
-        let judging = judges.filter_in_kernel();
+        let (judging, cgroups) = (judges.filter_in_kernel(), judges.read_cgroups());
         let processes = Processes::new(judges);
         let config = config.clone();
         Ok(Self {
@@ -119,6 +111,7 @@ impl Running {
             readers,
             failed,
             judging,
+            cgroups,
             maintained: 0,
             spent: own_metrics::Spent::default(),
         })
@@ -135,20 +128,41 @@ impl Running {
         }
     }
 
+    /// Why the collector called `name` could not be attached, if so.
+    pub(super) fn failure(&self, name: &str) -> Option<String> {
+        self.failed.iter().find(|(failed, _)| *failed == name).map(|(_, reason)| reason.clone())
+    }
+
+    /// Takes over what readers want to know of, and judges every process by that.
+    pub(super) fn judge_anew(&mut self, readings: &[Reading]) {
+        let predicates: Vec<_> = readings.iter().map(|reading| reading.predicate.clone()).collect();
+        let judges = Judges::new(&self.readers, &predicates, self.config.push_down);
+        if judges.read_cgroups() && !self.cgroups && !self.kernel.tier.btf {
+            tracing::warn!(
+                "ebpf: without BTF the cgroups of processes are known only where a filter asks for them at the start: \
+                 a filter on cgroups that is new admits nothing, restart the agent"
+            );
+        }
+        self.processes.refresh(&self.kernel, &mut self.clock);
+        self.processes.judge_anew(&self.kernel, judges);
+    }
+
     fn carry(&mut self) {
         let sizing = &self.config.sizing;
         self.kernel.carry(&mut |kernel| lifecycle::grow(kernel, sizing));
     }
 
-    /// One read: the metrics of `reader` now, with the host's own where it is the first.
-    pub(crate) fn read(&mut self, id: ReaderId, reader: &mut dyn Reader) -> Metrics {
+    /// One read: the metrics of `reader` now, with the host's own where it `leads`.
+    ///
+    /// `taken` has a bit for every reader that there is: all of them are to have the final values of a process.
+    pub(crate) fn read(&mut self, id: ReaderId, reader: &mut dyn Reader, leads: bool, taken: u64) -> Metrics {
         let Some(collector) = self.readers.get(id.0).copied() else { return Metrics::default() };
         self.carry();
         self.processes.refresh(&self.kernel, &mut self.clock);
         let bit = bit(id.0);
         let time = self.clock.now();
         let mut metrics = Metrics::default();
-        if !self.failed.contains(&collector.name) {
+        if self.failure(collector.name).is_none() {
             let mut source = Source {
                 kernel: &mut self.kernel,
                 processes: &mut self.processes,
@@ -162,13 +176,13 @@ impl Running {
         for (_, entry) in self.processes.iter_mut().filter(|(_, entry)| entry.exited != 0) {
             entry.delivered |= bit;
         }
-        let all = (0..self.readers.len()).fold(0, |bits, reader| bits | super::verdicts::bit(reader));
-        lifecycle::recycle(&self.kernel, &mut self.processes, all, kernel::monotonic_now());
+        lifecycle::recycle(&self.kernel, &mut self.processes, taken, kernel::monotonic_now());
         lifecycle::grow(&mut self.kernel, &self.config.sizing);
-        if id.0 == 0 {
+        if leads {
             let collectors = collectors_of(&self.readers);
+            let failed: Vec<_> = self.failed.iter().map(|(name, _)| *name).collect();
             let span = (self.started, time);
-            metrics.numbers.extend(own_metrics::read(&self.kernel, &collectors, &self.failed, &mut self.spent, span));
+            metrics.numbers.extend(own_metrics::read(&self.kernel, &collectors, &failed, &mut self.spent, span));
         }
         metrics
     }

@@ -27,6 +27,7 @@ pub(super) struct Document {
     pub(super) receivers: Entries,
     pub(super) processors: Entries,
     pub(super) exporters: Entries,
+    pub(super) connectors: Entries,
     pub(super) extensions: Entries,
     pub(super) service: Service,
 }
@@ -36,6 +37,7 @@ pub(super) struct Service {
     pub(super) extensions: References,
     pub(super) pipelines: Entries,
     pub(super) logs: Logs,
+    pub(super) own_metrics: bool,
 }
 
 impl Configuration for Document {
@@ -49,6 +51,7 @@ impl Configuration for Document {
             receivers: section.field("receivers", "where metrics come from, by id", Entries::default()),
             processors: section.field("processors", "what happens to them on their way, by id", Entries::default()),
             exporters: section.field("exporters", "where they leave, by id", Entries::default()),
+            connectors: section.field("connectors", "what joins pipelines, by id", Entries::default()),
             extensions: section.field("extensions", "what lives beside the pipelines, by id", Entries::default()),
             service: section.section("service", Service::read),
         }
@@ -57,10 +60,19 @@ impl Configuration for Document {
 
 impl Configuration for Service {
     fn read(section: &mut Section<'_>) -> Self {
+        let levels = [("normal", true), ("basic", true), ("detailed", true), ("none", false)];
+        let (logs, own_metrics) = section.section("telemetry", |telemetry| {
+            let logs = telemetry.section("logs", Logs::read);
+            let own_metrics = telemetry.section("metrics", |metrics| {
+                metrics.choice("level", "none: no figures of the agent itself; all others are alike", &levels)
+            });
+            (logs, own_metrics)
+        });
         Self {
             extensions: section.field("extensions", "ids of the extensions to run", References::default()),
             pipelines: section.field("pipelines", "metrics[/name] and what it consists of", Entries::default()),
-            logs: section.section("telemetry", |telemetry| telemetry.section("logs", Logs::read)),
+            logs,
+            own_metrics,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use component::config::{Entry, Faults, Section, suggestion};
+use component::config::{Entry, Faults, Node, Section, suggestion};
 use component::{Builder, ComponentId, Factory};
 
 use super::document::{Entries, component_id};
@@ -16,6 +16,8 @@ pub(super) struct Group<T: 'static> {
     /// Also those that cannot be built: who refers to one is not told that it is missing.
     pub(super) declared: BTreeSet<ComponentId>,
     pub(super) builders: BTreeMap<ComponentId, Builder<T>>,
+    /// What each says, by which a change is known.
+    pub(super) nodes: BTreeMap<ComponentId, Node>,
     known: &'static [&'static Factory<T>],
 }
 
@@ -34,17 +36,25 @@ impl<T> Group<T> {
         entries: &Entries,
         findings: &mut Findings<'_>,
     ) -> Self {
-        let mut group = Self { kind, declared: BTreeSet::new(), builders: BTreeMap::new(), known };
+        let mut group =
+            Self { kind, declared: BTreeSet::new(), builders: BTreeMap::new(), nodes: BTreeMap::new(), known };
         for entry in &entries.0 {
             let Some(id) = component_id(&entry.key, &entry.position, findings.faults) else { continue };
             if !group.declared.insert(id.clone()) {
                 findings.faults.add(&entry.position, format!("duplicate name \"{id}\" after trimming spaces"));
             } else if let Some(configure) = group.find(&id, entry, findings) {
                 let builder = Section::read_node(Some(&entry.node), findings.faults, configure);
+                group.nodes.insert(id.clone(), entry.node.clone());
                 group.builders.insert(id, builder);
             }
         }
         group
+    }
+
+    /// Adds what each component says to `trees`.
+    pub(super) fn trees(&self, trees: &mut super::Trees) {
+        let nodes = self.nodes.iter();
+        trees.extend(nodes.map(|(id, node)| ((self.kind, id.clone()), node.value.clone())));
     }
 
     /// The builder of the type `component_type` with its defaults.

@@ -5,6 +5,7 @@
 //! `pipelines` and `required` check what refers to what. Every fault of every
 //! source is found before anything is built.
 
+mod connectors;
 mod document;
 mod group;
 mod layers;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use component::config::{Configuration, Fault, Faults, Node, Position, Section, Value};
-use component::{Builder, BuiltExporter, ComponentId, Components, Extension, Processor, Receiver};
+use component::{Builder, BuiltExporter, ComponentId, Components, Connector, Extension, Processor, Receiver};
 
 pub use document::{Encoding, Logs};
 pub(crate) use pipelines::Pipeline;
@@ -43,6 +44,9 @@ pub enum Source {
     },
 }
 
+/// What every component says of itself, by which a change is known.
+pub(crate) type Trees = BTreeMap<(Kind, ComponentId), Value>;
+
 /// A checked configuration: every component's part has been read, nothing is built.
 pub struct Config {
     pub(crate) extensions: Vec<(ComponentId, Builder<Box<dyn Extension>>)>,
@@ -50,8 +54,10 @@ pub struct Config {
     pub(crate) processors: BTreeMap<ComponentId, Builder<Box<dyn Processor>>>,
     pub(crate) exporters: BTreeMap<ComponentId, Builder<BuiltExporter>>,
     pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) trees: Trees,
     notices: Vec<Fault>,
     logs: Logs,
+    own_metrics: bool,
 }
 
 impl Config {
@@ -74,6 +80,11 @@ impl Config {
     #[must_use]
     pub fn notices(&self) -> &[Fault] {
         &self.notices
+    }
+
+    /// Whether the agent's own figures stand on its pages.
+    pub(crate) fn own_metrics(&self) -> bool {
+        self.own_metrics
     }
 
     /// How the agent's own log looks.
@@ -111,6 +122,8 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
     let receivers = Group::read(Kind::Receiver, components.receivers, &document.receivers, &mut findings);
     let processors = Group::read(Kind::Processor, components.processors, &document.processors, &mut findings);
     let exporters = Group::read(Kind::Exporter, components.exporters, &document.exporters, &mut findings);
+    let connectors: Group<Connector> =
+        Group::read(Kind::Connector, components.connectors, &document.connectors, &mut findings);
     let extensions = Group::read(Kind::Extension, components.extensions, &document.extensions, &mut findings);
     let Findings { faults, notices } = findings;
 
@@ -121,8 +134,17 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
     if service.pipelines.0.is_empty() && root.get("collectors").is_none() {
         faults.add(place, "service must have at least one pipeline");
     }
-    let configured = Configured { receivers: &receivers, processors: &processors, exporters: &exporters };
+    let others = [(Kind::Exporter, &exporters.declared), (Kind::Receiver, &receivers.declared)];
+    connectors::check_ids(&document.connectors, others, faults);
+    let configured =
+        Configured { receivers: &receivers, processors: &processors, exporters: &exporters, connectors: &connectors };
     let pipelines = pipelines::read(&service.pipelines, &configured, faults);
+    connectors::check_use(&document.connectors, &pipelines, faults);
+    let mut trees = Trees::new();
+    receivers.trees(&mut trees);
+    processors.trees(&mut trees);
+    exporters.trees(&mut trees);
+    extensions.trees(&mut trees);
     let listed = pipelines::resolve("service::extensions", &service.extensions, &extensions, faults);
     let required = Required::new(&pipelines, components.receivers, place);
     Config {
@@ -131,7 +153,9 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
         processors: processors.builders,
         exporters: exporters.builders,
         pipelines,
+        trees,
         notices: notices.into_sorted(),
         logs: service.logs,
+        own_metrics: service.own_metrics,
     }
 }

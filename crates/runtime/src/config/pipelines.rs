@@ -3,18 +3,23 @@
 use std::collections::BTreeSet;
 
 use component::config::{Entry, Faults, Section};
-use component::{BuiltExporter, ComponentId, Processor, Receiver};
+use component::{BuiltExporter, ComponentId, Connector, Processor, Receiver};
 
 use super::document::{Entries, References, component_id};
 use super::group::Group;
 
 /// A checked pipeline: everything that it names is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pipeline {
     /// `signal[/name]`, which is spelt like a component's id.
     pub(crate) id: ComponentId,
     pub(crate) receivers: Vec<ComponentId>,
     pub(crate) processors: Vec<ComponentId>,
     pub(crate) exporters: Vec<ComponentId>,
+    /// Connectors among its receivers.
+    pub(crate) joined_from: Vec<ComponentId>,
+    /// Connectors among its exporters.
+    pub(crate) joined_to: Vec<ComponentId>,
 }
 
 /// What a pipeline may name.
@@ -22,6 +27,7 @@ pub(super) struct Configured<'a> {
     pub(super) receivers: &'a Group<Box<dyn Receiver>>,
     pub(super) processors: &'a Group<Box<dyn Processor>>,
     pub(super) exporters: &'a Group<BuiltExporter>,
+    pub(super) connectors: &'a Group<Connector>,
 }
 
 /// All pipelines of `entries`, without the faulty ones.
@@ -67,12 +73,11 @@ fn pipeline(id: ComponentId, entry: &Entry, configured: &Configured<'_>, faults:
         }
         lists
     });
-    Pipeline {
-        receivers: resolve(&place, &receivers, configured.receivers, faults),
-        processors: resolve(&place, &processors, configured.processors, faults),
-        exporters: resolve(&place, &exporters, configured.exporters, faults),
-        id,
-    }
+    let connectors = &configured.connectors.declared;
+    let (joined_from, receivers) = resolve_also(&place, &receivers, configured.receivers, connectors, faults);
+    let (joined_to, exporters) = resolve_also(&place, &exporters, configured.exporters, connectors, faults);
+    let processors = resolve(&place, &processors, configured.processors, faults);
+    Pipeline { receivers, processors, exporters, joined_from, joined_to, id }
 }
 
 /// The ids in `references`, each of which must be in `group` and there once.
@@ -82,18 +87,29 @@ pub(super) fn resolve<T>(
     group: &Group<T>,
     faults: &mut Faults,
 ) -> Vec<ComponentId> {
+    resolve_also(place, references, group, &BTreeSet::new(), faults).1
+}
+
+/// The ids in `references` that are among `connectors`, and the others, which must be in `group`; each once.
+fn resolve_also<T>(
+    place: &str,
+    references: &References,
+    group: &Group<T>,
+    connectors: &BTreeSet<ComponentId>,
+    faults: &mut Faults,
+) -> (Vec<ComponentId>, Vec<ComponentId>) {
     let kind = group.kind;
-    let mut ids = Vec::new();
+    let mut ids: Vec<ComponentId> = Vec::new();
     for reference in &references.0 {
         let Some(id) = &reference.id else { continue };
         if ids.contains(id) {
             faults.add(&reference.position, format!("{place}: references {kind} \"{id}\" multiple times"));
-        } else if group.declared.contains(id) {
+        } else if group.declared.contains(id) || connectors.contains(id) {
             ids.push(id.clone());
         } else {
             let text = format!("{place}: references {kind} \"{id}\" which is not configured");
             faults.add(&reference.position, text);
         }
     }
-    ids
+    ids.into_iter().partition(|id| connectors.contains(id))
 }

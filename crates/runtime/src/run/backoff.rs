@@ -18,20 +18,19 @@ pub(super) const STOPPING: RetryConfig = RetryConfig {
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// The waits between the attempts for one batch.
-pub(super) struct Backoff<'a> {
-    config: &'a RetryConfig,
+pub(super) struct Backoff {
+    config: RetryConfig,
     interval: Duration,
 }
 
-impl<'a> Backoff<'a> {
-    pub(super) fn new(config: &'a RetryConfig) -> Self {
-        Self { config, interval: config.initial_interval }
+impl Backoff {
+    pub(super) fn new(config: &RetryConfig) -> Self {
+        Self { interval: config.initial_interval, config: config.clone() }
     }
 
     /// The next wait, at least `after`; `None` where the batch, tried for `elapsed`, is to be given up.
     pub(super) fn next(&mut self, elapsed: Duration, after: Option<Duration>) -> Option<Duration> {
-        let RetryConfig { enabled, max_interval, max_elapsed_time, multiplier, randomization_factor, .. } =
-            *self.config;
+        let RetryConfig { enabled, max_interval, max_elapsed_time, multiplier, randomization_factor, .. } = self.config;
         let interval = self.interval.min(max_interval);
         let jitter = randomization_factor * (2.0 * fastrand::f64() - 1.0);
         // A product may be more than a duration holds.

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::{Accepted, BuiltExporter, ComponentId, ExportError, Exporter, RetryConfig};
+use component::{Accepted, BuiltExporter, ComponentId, Delivery, ExportError, Exporter, Reporter, RetryConfig, Status};
 use pdata::{Acknowledged, Batch};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
+use super::backlog::Backlog;
 use super::backoff::{Backoff, STOPPING};
 use super::delivery::Plan;
 use super::inbox::Inbox;
@@ -19,20 +20,44 @@ use super::totals::{Counters, count};
 
 /// One exporter and what waits for it.
 pub(super) struct ExporterTask {
-    exporter: Box<dyn Exporter>,
-    retry: RetryConfig,
-    inbox: Inbox,
+    pub(super) id: ComponentId,
+    pub(super) exporter: Box<dyn Exporter>,
+    pub(super) delivery: Delivery,
+    pub(super) retry: RetryConfig,
+    pub(super) inbox: Inbox,
     /// Whether what is given up goes with the next batch.
-    keeps: bool,
-    keeper: Option<Keeper>,
+    pub(super) keeps: bool,
+    pub(super) keeper: Option<Keeper>,
     /// Parts of the batch that is being delivered; here, so that they can be counted when the deadline cuts in.
     current: VecDeque<Arc<Batch>>,
     /// The far side's wish, which outlasts the batch that it was said of.
     not_before: Option<Instant>,
     /// How long the last batch would take when there is little time.
     took: Duration,
-    stop: Stop,
+    pub(super) controls: Controls,
     counters: Arc<Counters>,
+}
+
+/// How an exporter's task is reached from outside, and says how it is doing.
+pub(super) struct Controls {
+    pub(super) stop: Stop,
+    pub(super) replacements: mpsc::Receiver<Replacement>,
+    pub(super) reporter: Reporter,
+}
+
+/// Another exporter in the place of the one that runs: what waits goes to the new one.
+pub(super) struct Replacement {
+    pub(super) built: BuiltExporter,
+    pub(super) reporter: Reporter,
+    /// The one that ran; or why the new one cannot start, and the other runs on.
+    pub(super) answer: oneshot::Sender<Result<BuiltExporter, String>>,
+}
+
+/// What to do next.
+enum Next {
+    Batch(Arc<Batch>),
+    Replace(Replacement),
+    End,
 }
 
 /// What became of a part.
@@ -48,32 +73,30 @@ impl ExporterTask {
         id: &ComponentId,
         BuiltExporter { exporter, delivery }: BuiltExporter,
         edge: mpsc::Receiver<Arc<Batch>>,
-        stop: Stop,
+        controls: Controls,
         counters: Arc<Counters>,
     ) -> Self {
-        let Plan { retry, backlog, queued, keeps, keeper } = Plan::new(id, delivery, counters.clone());
+        let Plan { retry, bounds, known, queued, keeps, keeper } = Plan::new(id, &delivery);
         Self {
+            id: id.clone(),
             exporter,
+            delivery,
             retry,
-            inbox: Inbox::new(edge, backlog, queued),
+            inbox: Inbox::new(edge, Backlog::new(bounds, known, counters.clone()), queued),
             keeps,
             keeper,
             current: VecDeque::new(),
             not_before: None,
             took: Duration::ZERO,
-            stop,
+            controls,
             counters,
         }
     }
 
     /// Delivers until the edge is closed and nothing waits, or the deadline passes.
     pub(super) async fn run(mut self) -> Result<(), String> {
-        if let (Some(keeper), Acknowledged::Exactly(differences)) =
-            (&self.keeper, &mut self.inbox.backlog.known.acknowledged)
-        {
-            keeper.restore(differences).await;
-        }
-        let mut stop = self.stop.clone();
+        self.restore().await;
+        let mut stop = self.controls.stop.clone();
         tokio::select! {
             biased;
             () = self.drain() => {}
@@ -86,7 +109,15 @@ impl ExporterTask {
     }
 
     async fn drain(&mut self) {
-        while let Some(batch) = self.next().await {
+        loop {
+            let batch = match self.next().await {
+                Next::Batch(batch) => batch,
+                Next::Replace(replacement) => {
+                    self.replace(replacement).await;
+                    continue;
+                }
+                Next::End => break,
+            };
             let (began, items) = (Instant::now(), batch.items());
             let batch = self.inbox.backlog.overflow.pass(batch);
             count(&self.counters.folded, items - batch.items());
@@ -101,24 +132,32 @@ impl ExporterTask {
     }
 
     /// The next batch. What waits when the end is near goes as one, for the last totals matter more than times.
-    async fn next(&mut self) -> Option<Arc<Batch>> {
+    async fn next(&mut self) -> Next {
         if let Some(wish) = self.not_before.take() {
-            let (mut stop, wish) = (self.stop.clone(), sleep_until(wish));
+            let stopping = self.controls.stop.is_requested();
+            let Controls { stop, replacements, .. } = &mut self.controls;
             let waited = async {
                 tokio::select! {
-                    () = wish => {}
-                    () = stop.requested() => {}
+                    () = sleep_until(wish) => None,
+                    () = stop.requested(), if !stopping => None,
+                    Some(replacement) = replacements.recv() => Some(replacement),
                 }
             };
-            self.inbox.fill_while(waited).await;
+            if let Some(replacement) = self.inbox.fill_while(waited).await {
+                return Next::Replace(replacement);
+            }
         }
         let waiting = u32::try_from(self.inbox.backlog.len()).unwrap_or(u32::MAX);
-        if let Some(remaining) = self.stop.remaining()
+        if let Some(remaining) = self.controls.stop.remaining()
             && self.took.saturating_mul(waiting) > remaining / 2
         {
             self.inbox.backlog.merge_all();
         }
-        self.inbox.next().await
+        tokio::select! {
+            biased;
+            Some(replacement) = self.controls.replacements.recv() => Next::Replace(replacement),
+            batch = self.inbox.next() => batch.map_or(Next::End, Next::Batch),
+        }
     }
 
     /// Delivers `batch` in parts; says no where some of them were given up.
@@ -164,31 +203,32 @@ impl ExporterTask {
     /// Tries until the part is accepted, refused for good, or given up, for which the time runs from when
     /// its batch `began`: an absent far side holds up the queue once a batch, not once a part.
     async fn deliver(&mut self, part: &Arc<Batch>, began: Instant) -> Outcome {
-        let (outgoing, left_out) = self.outgoing(part);
+        let (mut outgoing, mut left_out) = self.outgoing(part);
         if outgoing.items() == 0 && part.items() > 0 {
             self.settle(part, &outgoing, left_out);
             return Outcome::Done;
         }
-        let retry = self.retry.clone();
-        let (mut patient, mut hasty) = (Backoff::new(&retry), Backoff::new(&STOPPING));
+        let (mut patient, mut hasty) = (Backoff::new(&self.retry), Backoff::new(&STOPPING));
         loop {
             let asked = Instant::now();
             let answer = self.inbox.fill_while(self.exporter.export(outgoing.clone())).await;
             self.took += asked.elapsed();
             let (reason, after) = match answer {
                 Ok(accepted) => {
+                    self.report(Status::Ok);
                     self.settle(part, &outgoing, left_out);
                     accept(&self.counters, &outgoing, &accepted);
                     return Outcome::Done;
                 }
                 Err(ExportError::Permanent(reason)) => {
+                    self.report(Status::PermanentError(reason.clone()));
                     lose(&self.counters, &outgoing, &reason);
                     return Outcome::Done;
                 }
                 Err(ExportError::Retryable { reason, after }) => (reason, after.map(|after| after.min(LONGEST_WISH))),
             };
             self.took += STOPPING.initial_interval;
-            let stopping = self.stop.is_requested();
+            let stopping = self.controls.stop.is_requested();
             let wait = if stopping && self.retry.enabled {
                 // The far side's wish would outlast us.
                 hasty.next(began.elapsed(), None)
@@ -196,18 +236,27 @@ impl ExporterTask {
                 patient.next(began.elapsed(), after)
             };
             let Some(wait) = wait else {
+                // Until something arrives again, as good as one that is refused.
+                self.report(Status::PermanentError(reason.clone()));
                 self.not_before = after.map(|after| Instant::now() + after);
                 return Outcome::GivenUp(reason);
             };
+            self.report(Status::RecoverableError(reason.clone()));
             warn!(error = reason, retry_in = ?wait, "export failed, will be tried again");
-            let stop = &mut self.stop;
+            let Controls { stop, replacements, .. } = &mut self.controls;
             let waited = async {
                 tokio::select! {
-                    () = sleep(wait) => {}
-                    () = stop.requested(), if !stopping => {}
+                    () = sleep(wait) => None,
+                    () = stop.requested(), if !stopping => None,
+                    Some(replacement) = replacements.recv() => Some(replacement),
                 }
             };
-            self.inbox.fill_while(waited).await;
+            if let Some(replacement) = self.inbox.fill_while(waited).await {
+                self.replace(replacement).await;
+                patient = Backoff::new(&self.retry);
+                // The new one may want it in another form.
+                (outgoing, left_out) = self.outgoing(part);
+            }
         }
     }
 
@@ -230,6 +279,22 @@ impl ExporterTask {
                 points = left_out,
                 "points lost: more streams than max_streams, of these it is not known what was sent"
             );
+        }
+    }
+
+    /// Unless the end has come, of which the runtime speaks.
+    pub(super) fn report(&self, status: Status) {
+        if !self.controls.stop.is_requested() {
+            self.controls.reporter.report(status);
+        }
+    }
+
+    /// Goes on from what is stored, where something is.
+    pub(super) async fn restore(&mut self) {
+        if let (Some(keeper), Acknowledged::Exactly(differences)) =
+            (&self.keeper, &mut self.inbox.backlog.known.acknowledged)
+        {
+            keeper.restore(differences).await;
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pdata::Batch;
 use tokio::sync::mpsc;
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, Bounds};
 
 /// The edge and the backlog of one exporter.
 pub(super) struct Inbox {
@@ -21,6 +21,12 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new(edge: mpsc::Receiver<Arc<Batch>>, backlog: Backlog, queued: bool) -> Self {
         Self { edge, backlog, queued, closed: false }
+    }
+
+    /// Holds so much from now on; what is more already goes with the next merges.
+    pub(super) fn resize(&mut self, bounds: Bounds, queued: bool) {
+        self.backlog.resize(bounds);
+        self.queued = queued;
     }
 
     /// The oldest batch that waits; `None` once the edge is closed and nothing waits.

@@ -5,51 +5,59 @@
 //! pipeline whose edges are closed flushes and drops its own, an exporter whose
 //! edge is closed drains its queue. One deadline bounds all of it.
 
+mod apply;
 mod backlog;
 mod backoff;
+mod board;
 mod delivery;
+mod demand;
 mod exporter;
 mod inbox;
 mod keeper;
+mod layout;
+mod live;
+mod own_metrics;
 mod pipeline;
+mod process;
+mod receiver;
+mod reload;
+mod replace;
 mod stop;
 mod tasks;
 mod totals;
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use component::{ComponentId, Output, Shutdown};
-use pdata::Batch;
-use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
-use tracing::{info, warn};
+use component::Extension;
+use component::config::Fault;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tracing::{error, info, warn};
 
+pub(crate) use apply::push_down_first;
+pub(crate) use board::Board;
 pub use totals::{Summary, Totals};
 
+use crate::config::Config;
+use crate::graph::Part;
 use crate::{Failure, Kind, Service};
-use exporter::ExporterTask;
-use pipeline::PipelineTask;
-use stop::Stop;
+use apply::Running;
+use live::{Live, LiveExtension};
 use tasks::Tasks;
-use totals::Counters;
 
 /// Kubernetes kills after 30 s, systemd after 90 s: this leaves both a wide margin.
 pub(crate) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Batches on an edge: a tick of six receivers fits, and a slow consumer is felt by its producer soon after.
-const EDGE_CAPACITY: usize = 8;
-
 /// What exporters may take beyond the deadline to close what they opened.
 const CLOSING: Duration = Duration::from_secs(1);
 
-type Edge = mpsc::Sender<Arc<Batch>>;
-
-/// How tasks learn that it is time to stop.
-struct Signals {
-    receivers: watch::Sender<bool>,
-    exporters: watch::Sender<Option<Instant>>,
+/// Requests to read the configuration anew, and how that is done.
+pub struct Reloading<L> {
+    /// One for every request, such as a signal; several at once may be one.
+    pub requests: mpsc::Receiver<()>,
+    /// Reads and checks the configuration.
+    pub load: L,
 }
 
 impl Service {
@@ -58,100 +66,125 @@ impl Service {
     /// # Errors
     /// The first extension that cannot be prepared. The others have been shut down then.
     pub fn prepare(&mut self) -> Result<(), Failure> {
-        for index in 0..self.extensions.len() {
-            let (id, extension) = &mut self.extensions[index];
-            if let Err(reason) = extension.prepare() {
-                let failure = Failure::new(Kind::Extension, id, reason);
-                self.shut_extensions_down();
-                return Err(failure);
-            }
-        }
-        Ok(())
+        let prepare = |part: &mut Part<Box<dyn Extension>>| {
+            let failed = |reason| Failure::new(Kind::Extension, &part.id, reason);
+            part.component.prepare().map_err(failed)
+        };
+        let prepared = self.plan.parts.extensions.iter_mut().try_for_each(prepare);
+        prepared.inspect_err(|_| self.shut_extensions_down())
     }
 
     /// Runs until `shutdown` is ready, then stops everything in order.
     ///
     /// # Errors
-    /// The first exporter that cannot be started. All that was started has been shut down then.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<Summary, Failure> {
-        if let Err(failure) = self.start_exporters().await {
+    /// The first extension or exporter that cannot be started. All that was started has been shut down then.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Summary, Failure> {
+        let (_never, requests) = mpsc::channel(1);
+        self.run_reloading(shutdown, Reloading { requests, load: || Err(Vec::new()) }).await
+    }
+
+    /// As [`run`](Self::run), and puts another configuration in the place of this one whenever that is asked for.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run) has them. A configuration that cannot be taken over is none: this one runs on.
+    pub async fn run_reloading(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+        reloading: Reloading<impl FnMut() -> Result<Config, Vec<Fault>>>,
+    ) -> Result<Summary, Failure> {
+        if let Err(failure) = self.start().await {
             self.shut_extensions_down();
             return Err(failure);
         }
-        let mut tasks = Tasks::default();
-        let signals = Signals { receivers: watch::Sender::new(false), exporters: watch::Sender::new(None) };
-        let counters = self.spawn(&mut tasks, &signals);
+        let mut running = self.into_running();
         info!("service started");
-        until(shutdown, &mut tasks).await;
+        until(shutdown, reloading, &mut running).await;
         info!("service stopping");
-        stop(&mut tasks, &signals, self.shutdown_deadline).await;
-        self.shut_extensions_down();
-        let summary = Summary::of(&counters);
+        running.stop().await;
+        let summary = Summary::of(&running.counters);
         summary.log();
         Ok(summary)
     }
 
-    async fn start_exporters(&mut self) -> Result<(), Failure> {
-        for index in 0..self.exporters.len() {
-            let (id, built) = &mut self.exporters[index];
-            if let Err(reason) = built.exporter.start().await {
-                let failure = Failure::new(Kind::Exporter, id, reason);
-                for (_, started) in &mut self.exporters[..index] {
-                    started.exporter.shutdown().await;
-                }
+    /// Starts extensions, then exporters.
+    async fn start(&mut self) -> Result<(), Failure> {
+        for index in 0..self.plan.parts.extensions.len() {
+            let part = &mut self.plan.parts.extensions[index];
+            if let Err(reason) = part.component.start().await {
+                let failure = Failure::new(Kind::Extension, &part.id, reason);
+                self.stop_extensions(index).await;
                 return Err(failure);
             }
         }
-        Ok(())
+        let mut started = Vec::new();
+        let mut failure = None;
+        for (id, part) in &mut self.plan.parts.exporters {
+            if let Err(reason) = part.component.exporter.start().await {
+                failure = Some(Failure::new(Kind::Exporter, id, reason));
+                break;
+            }
+            started.push(id.clone());
+        }
+        let Some(failure) = failure else { return Ok(()) };
+        for id in &started {
+            if let Some(part) = self.plan.parts.exporters.get_mut(id) {
+                part.component.exporter.shutdown().await;
+            }
+        }
+        self.stop_extensions(self.plan.parts.extensions.len()).await;
+        Err(failure)
     }
 
-    /// Starts the tasks from the far end of the flow to its source.
-    fn spawn(&mut self, tasks: &mut Tasks, signals: &Signals) -> Vec<(ComponentId, Arc<Counters>)> {
-        let (mut counters, mut exporter_edges) = (Vec::new(), Vec::new());
-        for (id, built) in self.exporters.drain(..) {
-            let (edge, input) = mpsc::channel(EDGE_CAPACITY);
-            let counter = Arc::new(Counters::default());
-            let stop = Stop::new(signals.exporters.subscribe());
-            let task = ExporterTask::new(&id, built, input, stop, counter.clone());
-            tasks.spawn(Kind::Exporter, &id, task.run());
-            exporter_edges.push(edge);
-            counters.push((id, counter));
+    async fn stop_extensions(&mut self, started: usize) {
+        for part in self.plan.parts.extensions[..started].iter_mut().rev() {
+            part.component.stop().await;
         }
-        let mut pipeline_edges = Vec::new();
-        for node in self.pipelines.drain(..) {
-            let (edge, input) = mpsc::channel(EDGE_CAPACITY);
-            let output = output(&exporter_edges, &node.exporters);
-            tasks.spawn(Kind::Pipeline, &node.id, PipelineTask::new(node.processors, input, output).run());
-            pipeline_edges.push(edge);
-        }
-        for node in self.receivers.drain(..) {
-            let shutdown = Shutdown::new(signals.receivers.subscribe());
-            let output = output(&pipeline_edges, &node.pipelines);
-            tasks.spawn(Kind::Receiver, &node.id, node.receiver.run(output, shutdown));
-        }
-        counters
     }
 
     fn shut_extensions_down(&mut self) {
-        for (_, extension) in self.extensions.iter_mut().rev() {
-            extension.shutdown();
+        for part in self.plan.parts.extensions.iter_mut().rev() {
+            part.component.shutdown();
         }
+    }
+
+    fn into_running(self) -> Running {
+        let Self { shutdown_deadline, mut plan, shared, board } = self;
+        let extensions = plan.parts.extensions.drain(..).map(|part| {
+            part.reporter.report_started();
+            LiveExtension { id: part.id, extension: part.component, reporter: part.reporter }
+        });
+        let live = Live { extensions: extensions.collect(), shared, ..Live::default() };
+        let tasks = Tasks::default();
+        let mut running =
+            Running { live, tasks, board, deadline: shutdown_deadline, counters: std::collections::BTreeMap::new() };
+        running.apply(plan);
+        running
     }
 }
 
-fn output(edges: &[Edge], indices: &[usize]) -> Output {
-    Output::new(indices.iter().map(|index| edges[*index].clone()).collect())
-}
-
 /// Returns when `shutdown` is ready, whatever has ended or failed before.
-async fn until(shutdown: impl Future<Output = ()>, tasks: &mut Tasks) {
+async fn until(
+    shutdown: impl Future<Output = ()>,
+    mut reloading: Reloading<impl FnMut() -> Result<Config, Vec<Fault>>>,
+    running: &mut Running,
+) {
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => return,
-            Some(kind) = tasks.ended() => {
-                if kind == Kind::Receiver && !tasks.runs(Some(Kind::Receiver)) {
+            Some(()) = reloading.requests.recv() => {
+                let outcome = match (reloading.load)() {
+                    Ok(config) => running.reload(config).await.map_err(|failures| lines(&failures)),
+                    Err(faults) => Err(lines(&faults)),
+                };
+                if let Err(reasons) = &outcome {
+                    error!(error = reasons, "configuration not reloaded, what ran before runs on");
+                }
+                running.board.reloaded(outcome);
+            }
+            Some(kind) = running.tasks.ended() => {
+                if kind == Kind::Receiver && !running.tasks.runs(Some(Kind::Receiver)) {
                     warn!("every receiver has ended, running on without new data until told to stop");
                 }
             }
@@ -159,16 +192,40 @@ async fn until(shutdown: impl Future<Output = ()>, tasks: &mut Tasks) {
     }
 }
 
-/// Receivers get half of the deadline, so that what is held downstream still has the other half.
-async fn stop(tasks: &mut Tasks, signals: &Signals, deadline: Duration) {
-    let requested = Instant::now();
-    signals.exporters.send_replace(Some(requested + deadline));
-    signals.receivers.send_replace(true);
-    if !tasks.all_ended(Some(Kind::Receiver), requested + deadline / 2).await {
-        tasks.abort(Some(Kind::Receiver));
-    }
-    if !tasks.all_ended(None, requested + deadline + CLOSING).await {
-        tasks.abort(None);
-        tasks.all_ended(None, Instant::now() + CLOSING).await;
+fn lines(reasons: &[impl std::fmt::Display]) -> String {
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Running {
+    /// Receivers get half of the deadline, so that what is held downstream still has the other half.
+    async fn stop(&mut self) {
+        let requested = Instant::now();
+        self.board.stopping();
+        for exporter in self.live.exporters.values() {
+            exporter.stop.send_replace(Some(requested + self.deadline));
+        }
+        for receiver in self.live.receivers.values() {
+            receiver.stop.send_replace(true);
+        }
+        // An edge is closed when nobody has it any more: we neither.
+        let receivers = std::mem::take(&mut self.live.receivers).into_values();
+        let chains = std::mem::take(&mut self.live.chains).into_values();
+        let exporters = std::mem::take(&mut self.live.exporters).into_values();
+        let _stops: (Vec<_>, Vec<_>) =
+            (receivers.map(|receiver| receiver.stop).collect(), exporters.map(|exporter| exporter.stop).collect());
+        drop(chains);
+        let half = requested + self.deadline / 2;
+        if !self.tasks.all_ended(Some(Kind::Receiver), half + CLOSING).await {
+            self.tasks.abort(Some(Kind::Receiver));
+        }
+        if !self.tasks.all_ended(None, requested + self.deadline + CLOSING).await {
+            self.tasks.abort(None);
+            self.tasks.all_ended(None, Instant::now() + CLOSING).await;
+        }
+        for one in self.live.extensions.iter_mut().rev() {
+            let _ = timeout_at(Instant::now() + CLOSING, one.extension.stop()).await;
+            one.extension.shutdown();
+            one.reporter.report(component::Status::Stopped);
+        }
     }
 }

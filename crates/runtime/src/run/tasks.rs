@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use component::ComponentId;
+use component::{ComponentId, Reporter, Status};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, error_span, info};
@@ -21,18 +21,26 @@ pub(super) struct Tasks {
 struct Task {
     kind: Kind,
     id: ComponentId,
+    reporter: Reporter,
     handle: AbortHandle,
 }
 
 impl Tasks {
-    pub(super) fn spawn(&mut self, kind: Kind, id: &ComponentId, work: impl Future<Output = Ending> + Send + 'static) {
+    /// Runs `work`; `reporter` says of whom it is when it has ended.
+    pub(super) fn spawn(
+        &mut self,
+        kind: Kind,
+        id: &ComponentId,
+        reporter: &Reporter,
+        work: impl Future<Output = Ending> + Send + 'static,
+    ) {
         // The ids stand on every line that is logged inside, whatever the level of the log.
         let span = match kind {
             Kind::Pipeline => error_span!("pipeline", otelcol.pipeline.id = %id),
             _ => error_span!("component", otelcol.component.kind = %kind, otelcol.component.id = %id),
         };
         let handle = self.set.spawn(work.instrument(span));
-        self.running.insert(handle.id(), Task { kind, id: id.clone(), handle });
+        self.running.insert(handle.id(), Task { kind, id: id.clone(), reporter: reporter.clone(), handle });
     }
 
     /// Whether a task of `kind`, or any where that is `None`, has not ended.
@@ -47,7 +55,11 @@ impl Tasks {
             Ok((id, ending)) => (id, ending),
             Err(error) => (error.id(), Err(reason(&error))),
         };
-        let Task { kind, id, .. } = self.running.remove(&id)?;
+        let Task { kind, id, reporter, .. } = self.running.remove(&id)?;
+        reporter.report(match &ending {
+            Ok(()) => Status::Stopped,
+            Err(reason) => Status::PermanentError(reason.clone()),
+        });
         match ending {
             Ok(()) if kind == Kind::Receiver => info!(otelcol.component.id = %id, "receiver ended"),
             Ok(()) => {}

@@ -1,8 +1,10 @@
 //! What became of the points that reached an exporter.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use component::ComponentId;
+use component::{ComponentId, Counts, ExporterCounts};
 use tracing::info;
 
 /// What became of the points that reached one exporter.
@@ -28,7 +30,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(counters: &[(ComponentId, std::sync::Arc<Counters>)]) -> Self {
+    pub(super) fn of(counters: &BTreeMap<ComponentId, Arc<Counters>>) -> Self {
         Self { exporters: counters.iter().map(|(id, counters)| (id.clone(), counters.read())).collect() }
     }
 
@@ -57,6 +59,19 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    /// The same as others see it.
+    pub(super) fn counts(&self) -> ExporterCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ExporterCounts {
+            sent: read(&self.sent),
+            failed: read(&self.rejected) + read(&self.lost),
+            enqueue_failed: read(&self.enqueue_failed),
+            merged: read(&self.merged),
+            queue_size: read(&self.queue_size),
+            queue_capacity: read(&self.queue_capacity),
+        }
+    }
+
     pub(super) fn read(&self) -> Totals {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Totals {
@@ -66,6 +81,20 @@ impl Counters {
             merged: read(&self.merged),
             folded: read(&self.folded),
         }
+    }
+}
+
+/// What went into one processor and came out of it.
+#[derive(Debug, Default)]
+pub(super) struct ProcessorCounters {
+    pub(super) incoming: AtomicU64,
+    pub(super) outgoing: AtomicU64,
+}
+
+impl ProcessorCounters {
+    pub(super) fn read(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts::Processor { incoming: read(&self.incoming), outgoing: read(&self.outgoing) }
     }
 }
 

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::Components;
+use component::{Components, Connector, ConnectorFactory, Stability};
 use pdata::{
     AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, Point, Process, Resource, Scope,
 };
@@ -25,7 +25,17 @@ pub(crate) static COMPONENTS: Components = Components {
     receivers: &[&receiver::FACTORY, &receiver::NEEDY, &churn::FACTORY],
     processors: &[&processor::HOLD, &processor::ONLY],
     exporters: &[&sink::FACTORY],
+    connectors: &[&FORWARD],
     extensions: &[&extension::FACTORY, &storage::FACTORY],
+};
+
+static FORWARD: ConnectorFactory = ConnectorFactory {
+    component_type: "forward",
+    alias: None,
+    stability: Stability::Stable,
+    summary: "joins",
+    requires: &[],
+    configure: |_| Box::new(|_| Ok(Connector)),
 };
 
 thread_local! {
@@ -48,6 +58,36 @@ pub(crate) fn load(texts: &[(&'static str, &'static str)]) -> Result<Config, Vec
     churn::forget();
     let sources: Vec<Source> = texts.iter().map(|(name, text)| Source::Text { name, text }).collect();
     Config::load(&sources, &COMPONENTS).map_err(|faults| faults.into_iter().map(String::from).collect())
+}
+
+/// Reads another configuration for the service that runs.
+pub(crate) fn again(text: &'static str) -> Result<Config, Vec<component::config::Fault>> {
+    Config::load(&[Source::Text { name: "g.yaml", text }], &COMPONENTS)
+}
+
+/// Runs `text`, then each of `others` from its second of paused time on, until `end`.
+pub(crate) async fn run_through(text: &'static str, others: &[(u64, &'static str)], end: u64) -> component::Snapshot {
+    let service = service(text);
+    let observed = service.observe();
+    let (request, requests) = tokio::sync::mpsc::channel(1);
+    let times: Vec<u64> = others.iter().map(|(second, _)| *second).collect();
+    let began = tokio::time::Instant::now();
+    let shutdown = async {
+        for second in times {
+            tokio::time::sleep_until(began + Duration::from_secs(second)).await;
+            request.send(()).await.unwrap();
+        }
+        tokio::time::sleep_until(began + Duration::from_secs(end)).await;
+    };
+    let mut texts = others.iter().map(|(_, text)| *text);
+    let reloading = runtime::Reloading { requests, load: || again(texts.next().unwrap()) };
+    let mut last = None;
+    let shutdown = async {
+        shutdown.await;
+        last = Some(observed.snapshot());
+    };
+    service.run_reloading(shutdown, reloading).await.unwrap();
+    last.unwrap()
 }
 
 pub(crate) fn faults(text: &'static str) -> Vec<String> {

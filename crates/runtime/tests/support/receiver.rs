@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::config::{Configuration, Section};
-use component::{BoxFuture, Builder, Output, Predicate, Receiver, ReceiverFactory, Shutdown, Stability};
+use component::{BoxFuture, Builder, Output, Predicate, PushDown, Receiver, ReceiverFactory, Shutdown, Stability};
 
 use super::{batch, note, process};
 
@@ -83,9 +83,13 @@ impl Configuration for Source {
 }
 
 impl Receiver for Source {
-    fn push_down(&mut self, predicate: Arc<Predicate>) {
-        let admitted = ["a", "b", "c"].map(|comm| if predicate.admits(&process(comm)) { comm } else { "-" });
-        note(format!("{} is asked for {}", self.id, admitted.concat()));
+    fn push_down(&self) -> Option<PushDown> {
+        let id = self.id.clone();
+        Some(Arc::new(move |predicate: Option<Arc<Predicate>>| {
+            let Some(predicate) = predicate else { return note(format!("{id} is asked for everything")) };
+            let admitted = ["a", "b", "c"].map(|comm| if predicate.admits(&process(comm)) { comm } else { "-" });
+            note(format!("{id} is asked for {}", admitted.concat()));
+        }))
     }
 
     fn run(self: Box<Self>, output: Output, mut shutdown: Shutdown) -> BoxFuture<'static, Result<(), String>> {

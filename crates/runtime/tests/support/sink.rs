@@ -119,6 +119,8 @@ struct Sink {
     away_after: Duration,
     away_for: Duration,
     flaps: u64,
+    first: Option<Instant>,
+    tried: u64,
     part: usize,
     broken: bool,
 }
@@ -132,6 +134,8 @@ fn configure(section: &mut Section<'_>) -> Builder<BuiltExporter> {
         away_after: section.field("away_after", "time from the first attempt until it is away", Duration::MAX),
         away_for: section.field("away_for", "time that it is away", Duration::ZERO),
         flaps: section.field("flaps", "of so many attempts all but one fail", 1),
+        first: None,
+        tried: 0,
         part: section.field("part", "most points of a part", u64::MAX).try_into().unwrap(),
         broken: section.field("broken", "cannot be started", false),
     };
@@ -165,10 +169,10 @@ impl Exporter for Sink {
         Box::pin(async move {
             ATTEMPTS.with_borrow_mut(|all| all.push((self.id.clone(), Instant::now())));
             tokio::time::sleep(self.takes).await;
-            let tried = attempts(&self.id);
-            let since = tried[0].elapsed();
+            let since = self.first.get_or_insert_with(Instant::now).elapsed();
+            self.tried += 1;
             let away = since >= self.away_after && since - self.away_after < self.away_for;
-            if away || !(tried.len() as u64).is_multiple_of(self.flaps) {
+            if away || !self.tried.is_multiple_of(self.flaps) {
                 return Err(ExportError::Retryable { reason: "away".into(), after: None });
             }
             let outcome = if self.outcomes.is_empty() { self.forever.clone() } else { self.outcomes.remove(0) };

@@ -344,11 +344,20 @@ static void run_yields(const long *n)
 	rest();
 }
 
+static void run_steps(const long *n)
+{
+	for (long i = 0; i < n[0]; i++) {
+		step("next");
+		getppids(n[1]);
+	}
+	step("done");
+}
+
 static const struct command basic_commands[] = {
 	{"getppid", run_getppids}, {"threads", run_threads}, {"migrate", run_migrate}, {"signals", run_signals},
 	{"exec", run_exec},	   {"fork", run_children},   {"rare", run_rare},       {"sleep", run_sleeps},
 	{"short", run_short},	   {"wait", run_wait},	     {"mix", run_mix},	       {"yield", run_yields},
-	{"spin", run_spin},	   {0},
+	{"spin", run_spin},	   {"steps", run_steps},     {0},
 };
 
 static const struct command *const tables[] = {

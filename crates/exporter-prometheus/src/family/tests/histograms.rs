@@ -26,8 +26,11 @@ pub(super) fn of_syscall(name: &'static str) -> Arc<Attributes> {
 }
 
 fn lines(latest: &Latest, naming: Naming) -> Vec<String> {
-    let name = &names(latest, naming)[0];
-    String::from_utf8(render(latest, naming, Format::Text, name)).unwrap().lines().map(str::to_owned).collect()
+    let options = options(naming);
+    let (plan, _) = Plan::new(latest, &options, Format::TEXT);
+    let index = plan.families.iter().position(|family| family.kind == Kind::Histogram).unwrap();
+    let text = String::from_utf8(render(latest, &options, &plan, index)).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -58,7 +61,7 @@ fn a_histogram_is_its_used_edges_infinity_sum_and_count() {
     let otel = lines(&latest, Naming::Otel);
     assert_eq!(
         otel[7],
-        r#"ebpf_syscall_duration_seconds_count{process_pid="7",ebpf_comm="sh",ebpf_syscall_name="read"} 6"#
+        r#"ebpf_syscall_duration_seconds_count{process_pid="7",ebpf_comm="sh",ebpf_syscall_name="read",otel_scope_name="test"} 6"#
     );
 }
 
@@ -67,7 +70,9 @@ fn edges_read_back_as_the_double_and_stand_alone_where_there_are_no_labels() {
     let mut latest = Latest::default();
     let none = Arc::new(Attributes::new(vec![]));
     let histogram = ExponentialHistogram { scale: 1, offset: -2, counts: [1, 1, 1].into(), ..Default::default() };
-    put_histograms(&mut latest, latency(""), vec![point(&none, 1, histogram)]);
+    let histograms =
+        vec![HistogramMetric { descriptor: Arc::new(latency("")), points: vec![point(&none, 1, histogram)] }];
+    merge(&mut latest, "", Metrics { histograms, ..Metrics::default() });
     let lines = lines(&latest, Naming::Otel);
     assert_eq!(lines[1], r#"ebpf_syscall_duration_seconds_bucket{le="0.7071067811865476"} 1"#);
     assert_eq!(lines[2], r#"ebpf_syscall_duration_seconds_bucket{le="1"} 2"#);

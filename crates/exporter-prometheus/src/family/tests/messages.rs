@@ -26,6 +26,8 @@ struct Sample {
     gauge: Option<Single>,
     #[prost(message, optional, tag = "3")]
     counter: Option<Single>,
+    #[prost(int64, optional, tag = "6")]
+    timestamp_ms: Option<i64>,
     #[prost(message, optional, tag = "7")]
     histogram: Option<Histogram>,
 }
@@ -42,6 +44,16 @@ struct LabelPair {
 struct Single {
     #[prost(double, optional, tag = "1")]
     value: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    created: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct Timestamp {
+    #[prost(int64, optional, tag = "1")]
+    seconds: Option<i64>,
+    #[prost(int32, optional, tag = "2")]
+    nanos: Option<i32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -62,6 +74,8 @@ struct Histogram {
     positive_span: Vec<BucketSpan>,
     #[prost(sint64, repeated, packed = "false", tag = "13")]
     positive_delta: Vec<i64>,
+    #[prost(message, optional, tag = "15")]
+    created: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -80,9 +94,11 @@ struct BucketSpan {
     length: Option<u32>,
 }
 
+const PROTOBUF: Format = Format { syntax: Syntax::Protobuf, latest: true, utf8: false };
+
 /// The family called `name`, which must be the whole of what is written.
 fn family(latest: &Latest, naming: Naming, name: &str) -> MetricFamily {
-    let bytes = render(latest, naming, Format::Protobuf, name);
+    let bytes = family_of(latest, &options(naming), PROTOBUF, name);
     let mut rest = bytes.as_slice();
     let family = MetricFamily::decode_length_delimited(&mut rest).unwrap();
     assert!(rest.is_empty());
@@ -99,15 +115,18 @@ fn counters_and_gauges_are_one_double_and_text_is_not_escaped() {
     put(&mut latest, "test", calls(NumberKind::Unsigned), vec![of_process(7, "a\"\\\n", vec![syscall("read")], 5)]);
     let all = family(&latest, Naming::Otel, "ebpf_syscalls_total");
     assert_eq!((all.name(), all.help(), all.kind), ("ebpf_syscalls_total", "First \\ line.\nSecond.", Some(0)));
-    assert_eq!(labels(&all.metric[0]), [("process_pid", "7"), ("ebpf_comm", "a\"\\\n"), ("ebpf_syscall_name", "read")]);
-    assert_eq!(all.metric[0].counter, Some(Single { value: Some(5.0) }));
+    let expected =
+        [("process_pid", "7"), ("ebpf_comm", "a\"\\\n"), ("ebpf_syscall_name", "read"), ("otel_scope_name", "test")];
+    assert_eq!(labels(&all.metric[0]), expected);
+    let created = Some(Timestamp { seconds: Some(0), nanos: Some(1) });
+    assert_eq!(all.metric[0].counter, Some(Single { value: Some(5.0), created }));
 
     for instrument in [Instrument::Gauge, Instrument::UpDownCounter] {
         let mut latest = Latest::default();
         let depth = Descriptor { instrument, ..descriptor("tfo.depth", "s", NumberKind::Nanoseconds) };
         put(&mut latest, "test", depth, vec![of_process(7, "sh", vec![], 2_500_000_000)]);
         let gauge = family(&latest, Naming::Otel, "tfo_depth_seconds");
-        assert_eq!((gauge.kind, gauge.metric[0].gauge), (Some(1), Some(Single { value: Some(2.5) })));
+        assert_eq!((gauge.kind, gauge.metric[0].gauge), (Some(1), Some(Single { value: Some(2.5), created: None })));
         assert_eq!((gauge.metric[0].counter, &gauge.metric[0].histogram), (None, &None));
     }
 }
@@ -157,7 +176,7 @@ fn every_page_of_text_has_the_same_content_as_messages() {
         let mut latest = Latest::default();
         put_histograms(&mut latest, latency(""), vec![point(&of_syscall("read"), 1, histogram.clone())]);
         let name = "ebpf_syscall_duration_seconds";
-        let text = String::from_utf8(render(&latest, Naming::Otel, Format::Text, name)).unwrap();
+        let text = String::from_utf8(family_of(&latest, &options(Naming::Otel), Format::TEXT, name)).unwrap();
         let message = family(&latest, Naming::Otel, name).metric[0].histogram.clone().unwrap();
         let value = |suffix: &str| {
             let line = text.lines().find(|line| line.starts_with(&format!("{name}{suffix}{{"))).unwrap();

@@ -1,15 +1,21 @@
 //! Exact text of families.
 
+mod clashes;
 mod guide;
 mod histograms;
 mod messages;
+mod open_metrics;
 
 use pdata::{
     AttributeValue, Batch, Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope,
-    SeedLabel, StaticAttribute,
+    SeedLabel, SeedName, StaticAttribute,
 };
 
+use std::sync::Arc;
+
 use super::*;
+use crate::naming::Naming;
+use crate::tests::options;
 
 static SYSCALL_COUNT: [SeedName; 1] = [SeedName::new(
     "tfo_ebpf_syscall_count",
@@ -59,15 +65,25 @@ fn put(latest: &mut Latest, scope: &'static str, descriptor: Descriptor, points:
 }
 
 fn merge(latest: &mut Latest, scope: &'static str, metrics: impl Into<Metrics>) {
-    let (resource, scope) = (Resource::default(), Scope::new(scope, "0"));
+    let (resource, scope) = (Resource::default(), Scope::new(scope, ""));
     latest.merge(&Batch::of(Arc::new(resource), Arc::new(scope), metrics));
 }
 
-/// The whole page; the samples of each family sorted.
+/// The whole page; the samples of each family sorted. Of what is on it because of resource and scope, nothing.
 fn page(latest: &Latest, naming: Naming) -> Vec<String> {
+    page_of(latest, &options(naming), Format::TEXT)
+}
+
+fn page_of(latest: &Latest, options: &Options, format: Format) -> Vec<String> {
+    let (plan, refused) = Plan::new(latest, options, format);
+    assert!(refused.is_empty(), "{refused:?}");
+    lines_of(latest, options, &plan)
+}
+
+fn lines_of(latest: &Latest, options: &Options, plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
-    for name in names(latest, naming) {
-        let text = String::from_utf8(render(latest, naming, Format::Text, &name)).unwrap();
+    for index in 0..plan.len() {
+        let text = String::from_utf8(render(latest, options, plan, index)).unwrap();
         let (mut head, mut samples): (Vec<_>, Vec<_>) =
             text.lines().map(str::to_owned).partition(|line| line.starts_with('#'));
         samples.sort();
@@ -75,6 +91,13 @@ fn page(latest: &Latest, naming: Naming) -> Vec<String> {
         lines.append(&mut samples);
     }
     lines
+}
+
+/// The bytes of the family called `name`.
+fn family_of(latest: &Latest, options: &Options, format: Format, name: &str) -> Vec<u8> {
+    let (plan, _) = Plan::new(latest, options, format);
+    let index = plan.families.iter().position(|family| family.name == name).unwrap();
+    render(latest, options, &plan, index)
 }
 
 #[test]
@@ -107,7 +130,7 @@ fn overflow_comes_first_and_keeps_the_labels_that_it_has() {
     assert_eq!(page(&latest, Naming::Seed)[2], r#"tfo_ebpf_syscall_count{overflow="true",syscall="getppid"} 4"#);
     assert_eq!(
         page(&latest, Naming::Otel)[2],
-        r#"ebpf_syscalls_total{ebpf_syscall_name="getppid",otel_metric_overflow="true"} 4"#
+        r#"ebpf_syscalls_total{ebpf_syscall_name="getppid",otel_metric_overflow="true",otel_scope_name="ebpf_syscalls"} 4"#
     );
 }
 
@@ -135,7 +158,7 @@ fn what_the_guide_lacks_is_printed_with_prefix_and_seconds() {
     );
     assert_eq!(
         page(&latest, Naming::Otel)[2],
-        r#"ebpf_file_wait_seconds_total{process_pid="7",ebpf_comm="sh",error_type="EIO"} 1.5"#
+        r#"ebpf_file_wait_seconds_total{process_pid="7",ebpf_comm="sh",error_type="EIO",otel_scope_name="ebpf_file"} 1.5"#
     );
 }
 
@@ -148,5 +171,5 @@ fn two_sources_of_one_name_are_one_family_and_the_later_speaks_for_both() {
     put(&mut latest, "two", calls(NumberKind::Unsigned), vec![point(2, 21), point(3, 30)]);
     let samples: Vec<String> = page(&latest, Naming::Seed).into_iter().filter(|line| line.contains("count{")).collect();
     assert_eq!(samples.iter().map(|line| line.split(' ').next_back().unwrap()).collect::<Vec<_>>(), ["10", "21", "30"]);
-    assert_eq!(names(&latest, Naming::Seed).len(), 2);
+    assert_eq!(Plan::new(&latest, &options(Naming::Seed), Format::TEXT).0.len(), 2);
 }

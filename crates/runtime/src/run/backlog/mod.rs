@@ -79,6 +79,12 @@ impl Backlog {
         }
     }
 
+    /// Holds so much from now on.
+    pub(super) fn resize(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+        set(&self.counters.queue_capacity, bounds.size);
+    }
+
     /// Beyond its bounds the queue makes the two oldest batches one: of each stream the later point stays.
     pub(super) fn push(&mut self, batch: Arc<Batch>) {
         let (items, bytes) = (batch.items(), batch.bytes());

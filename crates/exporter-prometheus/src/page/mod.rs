@@ -1,0 +1,153 @@
+//! The page as an HTTP body that renders one family when the last one has been sent.
+//!
+//! A page of all streams can be many times what the agent holds; this way memory is
+//! that of the largest family, and what is held is locked only while rendering one.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use component::Observe;
+use http_body::{Body, Frame};
+use pdata::{Batch, Latest, UnixNanos};
+use tokio::time::{Sleep, sleep};
+
+use crate::clients::{Client, Clients, RETRY};
+use crate::family::{self, Options, Plan, Refused};
+use crate::format::Format;
+
+/// What is held between batches and scrapes.
+#[derive(Debug)]
+pub(crate) struct Held {
+    latest: Mutex<Latest>,
+    options: Options,
+    expiration: Duration,
+    /// Metrics that were said to be on no page.
+    refused: Mutex<BTreeSet<String>>,
+    /// Whose own figures stand on the page too.
+    service: OnceLock<Arc<dyn Observe>>,
+}
+
+impl Held {
+    pub(crate) fn new(options: Options, expiration: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            latest: Mutex::default(),
+            options,
+            expiration,
+            refused: Mutex::default(),
+            service: OnceLock::new(),
+        })
+    }
+
+    /// Has the figures of `service` itself on the page, as they are when it is asked for.
+    pub(crate) fn show(&self, service: Arc<dyn Observe>) {
+        let _ = self.service.set(service);
+    }
+
+    /// Takes `batch` in and forgets what has expired by `now`.
+    pub(crate) fn merge(&self, batch: &Batch, now: SystemTime) {
+        let mut latest = self.latest();
+        latest.merge(batch);
+        latest.expire(self.oldest(now));
+    }
+
+    /// The page of what has not expired by `now`, on its way to `reader`.
+    pub(crate) fn page(self: &Arc<Self>, format: Format, now: SystemTime, reader: Reader) -> Page {
+        let own = self.service.get().and_then(|service| service.own_metrics());
+        let mut latest = self.latest();
+        if let Some(own) = own {
+            latest.merge(&own);
+        }
+        latest.expire(self.oldest(now));
+        let (plan, refused) = Plan::new(&latest, &self.options, format);
+        drop(latest);
+        self.tell(refused);
+        Page::Families { held: self.clone(), plan: Box::new(plan), next: 0, reader, wait: None }
+    }
+
+    /// Says once of each metric that it is left out; of so many that memory stays bounded.
+    fn tell(&self, refused: Vec<Refused>) {
+        let mut told = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        for Refused { metric, family } in refused {
+            if told.len() < MOST_TOLD && told.insert(metric.clone()) {
+                tracing::warn!(
+                    metric,
+                    family,
+                    "metric left off the page: its name there is that of another of another kind"
+                );
+            }
+        }
+    }
+
+    /// How the page is made.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        // Totals stay true whatever panicked while they were held.
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn oldest(&self, now: SystemTime) -> UnixNanos {
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        since_epoch.saturating_sub(self.expiration).as_nanos().try_into().unwrap_or(UnixNanos::MAX)
+    }
+}
+
+/// Who a page is for.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) client: Arc<Client>,
+    pub(crate) clients: Arc<Clients>,
+}
+
+/// Body of a response.
+pub(crate) enum Page {
+    /// The families of a plan, from `next` on.
+    Families { held: Arc<Held>, plan: Box<Plan>, next: usize, reader: Reader, wait: Option<Pin<Box<Sleep>>> },
+    /// A short text.
+    Text(Option<&'static str>),
+}
+
+impl Body for Page {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = match self.get_mut() {
+            Self::Text(text) => text.take().map(|text| Bytes::from_static(text.as_bytes())),
+            Self::Families { held, plan, next, reader, wait } => loop {
+                if let Some(sleep) = wait {
+                    ready!(sleep.as_mut().poll(context));
+                    *wait = None;
+                }
+                if !reader.clients.may_render(&reader.client) {
+                    *wait = Some(Box::pin(sleep(RETRY)));
+                    continue;
+                }
+                let index = *next;
+                *next = next.saturating_add(1);
+                let bytes = match index.cmp(&plan.len()) {
+                    std::cmp::Ordering::Less => family::render(&held.latest(), &held.options, plan, index),
+                    std::cmp::Ordering::Equal => family::end(plan).into(),
+                    std::cmp::Ordering::Greater => break None,
+                };
+                if !bytes.is_empty() {
+                    reader.clients.rendered(&reader.client, bytes.len());
+                    break Some(bytes.into());
+                }
+            },
+        };
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+const MOST_TOLD: usize = 100;
+
+#[cfg(test)]
+mod tests;
