@@ -45,7 +45,7 @@ pub trait Extension: Send {
     fn shutdown(&mut self) {}
 }
 
-/// The shared parts of all extensions, by component type.
+/// The shared parts of all extensions, by component type, and by id where somebody may mean one of several.
 #[derive(Default)]
 pub struct Extensions {
     shared: HashMap<String, Arc<dyn Any + Send + Sync>>,
@@ -53,7 +53,7 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// Registers the shared part of the extension of type `component_type`.
+    /// Registers the shared part of the extension of type `component_type`, or of that id.
     pub fn insert(&mut self, component_type: &str, shared: Arc<dyn Any + Send + Sync>) {
         self.shared.insert(component_type.to_owned(), shared);
     }
@@ -63,7 +63,7 @@ impl Extensions {
         self.shared.remove(component_type);
     }
 
-    /// The shared part of the extension of type `component_type`, if it is there and a `T`.
+    /// The shared part of the extension of type `component_type`, or of that id, if it is there and a `T`.
     #[must_use]
     pub fn get<T: Any + Send + Sync>(&self, component_type: &str) -> Option<Arc<T>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(component_type.to_owned());

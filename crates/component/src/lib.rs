@@ -8,6 +8,7 @@
 
 pub mod config;
 
+mod delivery;
 mod exporter;
 mod extension;
 mod factory;
@@ -18,8 +19,10 @@ mod predicate;
 mod processor;
 mod receiver;
 mod status;
+mod storage;
 
-pub use exporter::{Accepted, Delivery, ExportError, Exporter, QueueConfig, RetryConfig};
+pub use delivery::{Delivery, QueueConfig, Sizer, read_temporality};
+pub use exporter::{Accepted, ExportError, Exporter, RetryConfig};
 pub use extension::{Extension, Extensions};
 pub use factory::{
     BuildContext, BuildError, Builder, BuiltExporter, Components, Connector, ConnectorFactory, ExporterFactory,
@@ -32,6 +35,7 @@ pub use predicate::{InvalidPredicate, Predicate};
 pub use processor::Processor;
 pub use receiver::{Edge, Flow, Full, Output, PushDown, Receiver, Shutdown};
 pub use status::{Reporter, Status};
+pub use storage::{SharedStorage, Storage};
 
 /// A boxed future, as the traits of components return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

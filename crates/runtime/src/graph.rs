@@ -135,7 +135,9 @@ impl Building<'_> {
         let mut built = Vec::new();
         for (id, builder) in builders.iter().filter(|(id, _)| !live.runs(Kind::Extension, id, None)) {
             if let Some(extension) = self.one(Kind::Extension, id, builder) {
-                self.extensions.insert(id.component_type(), extension.component.shared());
+                let shared = extension.component.shared();
+                self.extensions.insert(&id.to_string(), shared.clone());
+                self.extensions.insert(id.component_type(), shared);
                 built.push(extension);
             }
         }

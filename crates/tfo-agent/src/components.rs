@@ -25,6 +25,7 @@ pub(crate) static COMPONENTS: Components = Components {
     connectors: &[&processor::forward::FACTORY],
     extensions: &[
         &receiver_ebpf::EXTENSION_FACTORY,
+        &extension_file_storage::FACTORY,
         &extension_status::health_check::FACTORY,
         &extension_status::zpages::FACTORY,
     ],

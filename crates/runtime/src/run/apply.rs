@@ -62,7 +62,7 @@ impl Running {
         let (here, gone) = oneshot::channel::<()>();
         let counters = self.counters.entry(id.clone()).or_default().clone();
         let controls = Controls { stop: Stop::new(stopped), replacements: replaced, reporter: reporter.clone() };
-        let task = ExporterTask::new(component, edge, controls, counters.clone());
+        let task = ExporterTask::new(&id, component, edge, controls, counters.clone());
         reporter.report_started();
         self.tasks.spawn(Kind::Exporter, &id, &reporter, async move {
             let ended = task.run().await;

@@ -6,11 +6,14 @@
 //! edge is closed drains its queue. One deadline bounds all of it.
 
 mod apply;
+mod backlog;
 mod backoff;
 mod board;
+mod delivery;
 mod demand;
 mod exporter;
 mod inbox;
+mod keeper;
 mod layout;
 mod live;
 mod own_metrics;
@@ -18,6 +21,7 @@ mod pipeline;
 mod process;
 mod receiver;
 mod reload;
+mod replace;
 mod stop;
 mod tasks;
 mod totals;

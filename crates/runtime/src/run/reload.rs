@@ -60,7 +60,7 @@ impl Running {
         if busy.is_empty() { Ok(()) } else { Err(busy) }
     }
 
-    /// Types of the extensions that go or say something else; each must be one that can.
+    /// Types and ids of the extensions that go or say something else; each must be one that can.
     fn renewed(&self, config: &Config) -> Result<BTreeSet<String>, Vec<Failure>> {
         let none = BTreeSet::new();
         let unchanged = Unchanged { live: &self.live, trees: &config.trees, renewed: none };
@@ -73,7 +73,8 @@ impl Running {
         });
         let refused: Vec<Failure> = refused.collect();
         if refused.is_empty() {
-            return Ok(going.iter().map(|one| one.id.component_type().to_owned()).collect());
+            // Whoever uses one asked for its type or for its id.
+            return Ok(going.iter().flat_map(|one| [one.id.component_type().to_owned(), one.id.to_string()]).collect());
         }
         Err(refused)
     }
