@@ -61,42 +61,10 @@ pub enum ExportError {
     },
 }
 
-/// How the runtime delivers to an exporter.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Delivery {
-    /// Handed over at once, in the order of arrival, one attempt.
-    Direct,
-    /// Through a bounded queue, with retries.
-    Queued {
-        /// Bounds of the queue.
-        queue: QueueConfig,
-        /// When to try again, and for how long.
-        retry: RetryConfig,
-    },
-}
-
-/// `sending_queue`: what waits for a slow or absent far side.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueueConfig {
-    /// Most batches that wait; beyond it the two oldest become one, which loses times, never totals.
-    pub queue_size: u64,
-}
-
-impl Configuration for QueueConfig {
-    fn read(section: &mut Section<'_>) -> Self {
-        let queue_size =
-            section.field("queue_size", "most batches that wait; beyond it the two oldest are merged per stream", 1000);
-        if queue_size == 0 {
-            section.fault_at("queue_size", "must be greater than 0");
-        }
-        Self { queue_size }
-    }
-}
-
 /// `retry_on_failure`: exponential back-off with jitter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryConfig {
-    /// Without it the first failure drops the batch.
+    /// Without it the first failure gives the request up: its streams go with the next.
     pub enabled: bool,
     /// Wait before the second attempt.
     pub initial_interval: Duration,
@@ -119,7 +87,7 @@ impl Configuration for RetryConfig {
             max_interval: section.field("max_interval", "longest wait between attempts", seconds(30)),
             max_elapsed_time: section.field(
                 "max_elapsed_time",
-                "time after which a batch is given up and counted as lost; 0 means never",
+                "time after which a request is given up and its streams go with the next; 0 means never",
                 seconds(300),
             ),
             multiplier: section.field("multiplier", "growth of the wait from attempt to attempt", 1.5),

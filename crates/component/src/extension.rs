@@ -22,17 +22,17 @@ pub trait Extension: Send {
     fn shutdown(&mut self) {}
 }
 
-/// The shared parts of all extensions, by component type.
+/// The shared parts of all extensions, by component type, and by id where somebody may mean one of several.
 #[derive(Default, Clone)]
 pub struct Extensions(HashMap<String, Arc<dyn Any + Send + Sync>>);
 
 impl Extensions {
-    /// Registers the shared part of the extension of type `component_type`.
+    /// Registers the shared part of the extension of type `component_type`, or of that id.
     pub fn insert(&mut self, component_type: &str, shared: Arc<dyn Any + Send + Sync>) {
         self.0.insert(component_type.to_owned(), shared);
     }
 
-    /// The shared part of the extension of type `component_type`, if it is there and a `T`.
+    /// The shared part of the extension of type `component_type`, or of that id, if it is there and a `T`.
     #[must_use]
     pub fn get<T: Any + Send + Sync>(&self, component_type: &str) -> Option<Arc<T>> {
         self.0.get(component_type)?.clone().downcast().ok()

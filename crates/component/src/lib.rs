@@ -8,6 +8,7 @@
 
 pub mod config;
 
+mod delivery;
 mod exporter;
 mod extension;
 mod factory;
@@ -16,8 +17,10 @@ mod id;
 mod predicate;
 mod processor;
 mod receiver;
+mod storage;
 
-pub use exporter::{Accepted, Delivery, ExportError, Exporter, QueueConfig, RetryConfig};
+pub use delivery::{Delivery, QueueConfig, Sizer, read_temporality};
+pub use exporter::{Accepted, ExportError, Exporter, RetryConfig};
 pub use extension::{Extension, Extensions};
 pub use factory::{
     BuildContext, BuildError, Builder, BuiltExporter, Components, ExporterFactory, ExtensionFactory, Factory,
@@ -28,6 +31,7 @@ pub use id::{ComponentId, InvalidId};
 pub use predicate::{InvalidPredicate, Predicate};
 pub use processor::Processor;
 pub use receiver::{Output, Receiver, Shutdown};
+pub use storage::{SharedStorage, Storage};
 
 /// A boxed future, as the traits of components return it.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{Attribute, Attributes, Descriptor, HistogramPoint, Point, StaticAttribute, owning};
+use crate::latest::BYTES_OF_POINT;
+use crate::{Attribute, Attributes, Descriptor, HistogramPoint, Point, Sample, StaticAttribute, owning};
 
 /// Who the telemetry is about, such as this host's agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -129,6 +130,13 @@ impl Batch {
     pub fn items(&self) -> usize {
         let numbers: usize = self.metrics().map(|metric| metric.points.len()).sum();
         numbers + self.histograms().map(|metric| metric.points.len()).sum::<usize>()
+    }
+
+    /// Bytes that it takes in memory: so many a point, and what buckets take. An estimate.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let distributions = self.histograms().flat_map(|metric| &metric.points);
+        self.items() * BYTES_OF_POINT + distributions.map(Sample::extra_bytes).sum::<usize>()
     }
 
     /// Keeps the points of streams that `keep` says yes to, and drops what is empty then.

@@ -112,6 +112,21 @@ impl Distribution {
         }
     }
 
+    /// Bytes that it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Exponential(histogram) => {
+                    let extras = histogram.extras.as_ref();
+                    size_of_val(&*histogram.counts)
+                        + extras.map_or(0, |extras| size_of::<Extras>() + size_of_val(&*extras.negative))
+                }
+                // Edges are shared by the points of a metric.
+                Self::Explicit(histogram) => size_of_val(&*histogram.counts),
+                Self::Summary(summary) => size_of_val(&*summary.quantiles),
+            }
+    }
+
     /// The exponential histogram, where it is one.
     #[must_use]
     pub fn exponential(&self) -> Option<&ExponentialHistogram> {

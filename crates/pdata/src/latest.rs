@@ -3,42 +3,20 @@
 //! The interval processor, the scrape page and a queue that must shrink all keep
 //! the same thing; here it is, once.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
+use crate::families::{self, Families, Family, same};
+use crate::series::Series;
 use crate::{
-    Attributes, Batch, Descriptor, HistogramMetric, HistogramPoint, Metric, NumberKind, Point, Resource,
-    ResourceMetrics, Scope, ScopeMetrics, UnixNanos,
+    Batch, Descriptor, HistogramMetric, HistogramPoint, Metric, Point, Resource, ResourceMetrics, Sample, Scope,
+    ScopeMetrics, UnixNanos,
 };
 
 /// The last point of every stream that was put in.
 #[derive(Debug, Default)]
 pub struct Latest {
-    numbers: Families<Point>,
-    histograms: Families<HistogramPoint>,
-}
-
-/// In order of arrival.
-#[derive(Debug)]
-struct Families<P> {
-    families: Vec<Family<P>>,
-    /// Positions in `families`, found by what a family is of.
-    index: HashTable<u32>,
-}
-
-/// The streams of one metric of one source.
-#[derive(Debug)]
-struct Family<P> {
-    hash: u64,
-    resource: Arc<Resource>,
-    scope: Arc<Scope>,
-    descriptor: Arc<Descriptor>,
-    /// One point per stream.
-    points: Vec<P>,
-    /// Positions in `points`, found by attributes.
-    index: HashTable<u32>,
+    pub(crate) numbers: Families<Series<Point>>,
+    pub(crate) histograms: Families<Series<HistogramPoint>>,
 }
 
 /// Where the points of one metric come from.
@@ -52,88 +30,62 @@ pub struct Source<'a> {
     pub descriptor: &'a Arc<Descriptor>,
 }
 
-/// What points of both kinds have: a stream and a time.
-trait Stamped: Clone {
-    fn attributes(&self) -> &Arc<Attributes>;
-    fn time(&self) -> UnixNanos;
-    /// Adds a delta of the same stream; says no where the two cannot be told as one.
-    fn add(&mut self, delta: &Self, number: NumberKind) -> bool;
-}
-
-impl Stamped for Point {
-    fn attributes(&self) -> &Arc<Attributes> {
-        &self.attributes
-    }
-
-    fn time(&self) -> UnixNanos {
-        self.time
-    }
-
-    fn add(&mut self, delta: &Self, number: NumberKind) -> bool {
-        self.bits = number.add(self.bits, delta.bits);
-        (self.start, self.time) = (self.start.min(delta.start), self.time.max(delta.time));
-        true
-    }
-}
-
-impl Stamped for HistogramPoint {
-    fn attributes(&self) -> &Arc<Attributes> {
-        &self.attributes
-    }
-
-    fn time(&self) -> UnixNanos {
-        self.time
-    }
-
-    fn add(&mut self, delta: &Self, number: NumberKind) -> bool {
-        let Some(sum) = self.histogram.plus(&delta.histogram, number) else { return false };
-        self.histogram = Arc::new(sum);
-        (self.start, self.time) = (self.start.min(delta.start), self.time.max(delta.time));
-        true
+impl<'a> Source<'a> {
+    fn of<T>(family: &'a Family<T>) -> Self {
+        Self { resource: &family.resource, scope: &family.scope, descriptor: &family.descriptor }
     }
 }
 
 impl Latest {
-    /// Puts the points of `batch` in; per stream the later time wins, and deltas are added up.
-    pub fn merge(&mut self, batch: &Batch) {
+    /// Puts the points of `batch` in; per stream the later time wins, and deltas are added up. Tells how many points
+    /// have become part of another one, or given way to it.
+    pub fn merge(&mut self, batch: &Batch) -> usize {
+        let mut merged = 0;
         for ResourceMetrics { resource, scopes } in &batch.resources {
-            let of_resource = hash_of(&**resource);
             for ScopeMetrics { scope, metrics, histograms } in scopes {
-                let source = Origin { hash: of_resource ^ hash_of(&**scope).rotate_left(1), resource, scope };
-                for metric in metrics {
-                    self.numbers.of(&source, &metric.descriptor).merge(&metric.points);
+                let source = families::Source::new(resource, scope);
+                for Metric { descriptor, points } in metrics {
+                    merged += self.numbers.of(source, descriptor).merge(points, descriptor);
                 }
-                for metric in histograms {
-                    self.histograms.of(&source, &metric.descriptor).merge(&metric.points);
+                for Metric { descriptor, points } in histograms {
+                    merged += self.histograms.of(source, descriptor).merge(points, descriptor);
                 }
             }
         }
+        merged
     }
 
     /// Forgets the streams last seen before `oldest`.
     pub fn expire(&mut self, oldest: UnixNanos) {
-        self.numbers.expire(oldest);
-        self.histograms.expire(oldest);
+        expire(&mut self.numbers, oldest);
+        expire(&mut self.histograms, oldest);
     }
 
     /// Number of streams held.
     #[must_use]
     pub fn streams(&self) -> usize {
-        let numbers: usize = self.numbers.families.iter().map(|family| family.points.len()).sum();
-        numbers + self.histograms.families.iter().map(|family| family.points.len()).sum::<usize>()
+        let numbers: usize = self.numbers.iter().map(|family| family.value.points().len()).sum();
+        numbers + self.histograms.iter().map(|family| family.value.points().len()).sum::<usize>()
+    }
+
+    /// Bytes that it takes, as [`Batch::bytes`] has them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let distributions = self.histograms.iter().flat_map(|family| family.value.points());
+        self.streams() * BYTES_OF_POINT + distributions.map(Sample::extra_bytes).sum::<usize>()
     }
 
     /// Calls `visit` with every metric of plain numbers and its points, in order of arrival of the metrics.
     pub fn for_each(&self, mut visit: impl FnMut(Source<'_>, &[Point])) {
-        for family in &self.numbers.families {
-            visit(family.source(), &family.points);
+        for family in self.numbers.iter() {
+            visit(Source::of(family), family.value.points());
         }
     }
 
     /// Calls `visit` with every metric of distributions and its points, in order of arrival of the metrics.
     pub fn for_each_histogram(&self, mut visit: impl FnMut(Source<'_>, &[HistogramPoint])) {
-        for family in &self.histograms.families {
-            visit(family.source(), &family.points);
+        for family in self.histograms.iter() {
+            visit(Source::of(family), family.value.points());
         }
     }
 
@@ -149,91 +101,32 @@ impl Latest {
     #[must_use]
     pub fn to_batch(&self) -> Batch {
         let mut batch = Batch::default();
-        for family in &self.numbers.families {
-            let metric = Metric { descriptor: family.descriptor.clone(), points: family.points.clone() };
+        for family in self.numbers.iter() {
+            let metric = Metric { descriptor: family.descriptor.clone(), points: family.value.points().to_vec() };
             scope_of(&mut batch, family).metrics.push(metric);
         }
-        for family in &self.histograms.families {
-            let metric = HistogramMetric { descriptor: family.descriptor.clone(), points: family.points.clone() };
+        for family in self.histograms.iter() {
+            let metric =
+                HistogramMetric { descriptor: family.descriptor.clone(), points: family.value.points().to_vec() };
             scope_of(&mut batch, family).histograms.push(metric);
         }
         batch
     }
 }
 
-/// Where metrics come from.
-struct Origin<'a> {
-    hash: u64,
-    resource: &'a Arc<Resource>,
-    scope: &'a Arc<Scope>,
+fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: UnixNanos) {
+    for family in families.iter_mut() {
+        family.value.extract(|point| point.time() < oldest);
+    }
+    families.retain(|family| !family.value.points().is_empty());
 }
 
-fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-impl<P> Default for Families<P> {
-    fn default() -> Self {
-        Self { families: Vec::new(), index: HashTable::new() }
-    }
-}
-
-impl<P: Stamped> Families<P> {
-    fn of(&mut self, source: &Origin<'_>, descriptor: &Arc<Descriptor>) -> &mut Family<P> {
-        let hash = source.hash ^ hash_of(&*descriptor.name);
-        let families = &self.families;
-        let equal = |position: &u32| {
-            let family = &families[*position as usize];
-            same(&family.descriptor, descriptor)
-                && same(&family.scope, source.scope)
-                && same(&family.resource, source.resource)
-        };
-        let known = self.index.find(hash, equal).map(|position| *position as usize);
-        let position = known.unwrap_or_else(|| {
-            self.push(Family {
-                hash,
-                resource: source.resource.clone(),
-                scope: source.scope.clone(),
-                descriptor: descriptor.clone(),
-                points: Vec::new(),
-                index: HashTable::new(),
-            });
-            self.families.len() - 1
-        });
-        &mut self.families[position]
-    }
-
-    fn push(&mut self, family: Family<P>) {
-        let position = u32::try_from(self.families.len()).unwrap_or(u32::MAX);
-        let families = &self.families;
-        self.index.insert_unique(family.hash, position, |position| families[*position as usize].hash);
-        self.families.push(family);
-    }
-
-    fn expire(&mut self, oldest: UnixNanos) {
-        for family in &mut self.families {
-            family.expire(oldest);
-        }
-        if self.families.iter().any(|family| family.points.is_empty()) {
-            let families = std::mem::take(&mut self.families);
-            self.index = HashTable::new();
-            for family in families.into_iter().filter(|family| !family.points.is_empty()) {
-                self.push(family);
-            }
-        }
-    }
-}
-
-impl<P> Family<P> {
-    fn source(&self) -> Source<'_> {
-        Source { resource: &self.resource, scope: &self.scope, descriptor: &self.descriptor }
-    }
-}
+/// What a point counts as in bytes, what belongs to it alone included: a set of attributes of which nobody else has a
+/// share is some hundred.
+pub(crate) const BYTES_OF_POINT: usize = 128;
 
 /// Where the metric of `family` belongs in `batch`.
-fn scope_of<'b, P>(batch: &'b mut Batch, family: &Family<P>) -> &'b mut ScopeMetrics {
+pub(crate) fn scope_of<'b, P>(batch: &'b mut Batch, family: &Family<P>) -> &'b mut ScopeMetrics {
     let resource = find_or_push(
         &mut batch.resources,
         |entry| same(&entry.resource, &family.resource),
@@ -244,68 +137,6 @@ fn scope_of<'b, P>(batch: &'b mut Batch, family: &Family<P>) -> &'b mut ScopeMet
         |entry| same(&entry.scope, &family.scope),
         || ScopeMetrics { scope: family.scope.clone(), metrics: Vec::new(), histograms: Vec::new() },
     )
-}
-
-impl<P: Stamped> Family<P> {
-    fn merge(&mut self, points: &[P]) {
-        let (adds_up, number) = (self.descriptor.adds_up(), self.descriptor.number);
-        for point in points {
-            let Some(position) = self.position(point.attributes()) else {
-                self.push(point.clone());
-                continue;
-            };
-            let known = &mut self.points[position];
-            if adds_up {
-                if !known.add(point, number) {
-                    self.replace(position, point.clone());
-                }
-            } else if known.time() <= point.time() {
-                *known = point.clone();
-            }
-        }
-    }
-
-    /// Leaves the point at `position` as it is and has later ones of its stream go to `point`.
-    fn replace(&mut self, position: usize, point: P) {
-        let hash = point.attributes().stored_hash();
-        if let Ok(entry) = self.index.find_entry(hash, |known| *known as usize == position) {
-            entry.remove();
-        }
-        self.push(point);
-    }
-
-    fn position(&self, attributes: &Arc<Attributes>) -> Option<usize> {
-        let equal = |position: &u32| same(self.points[*position as usize].attributes(), attributes);
-        self.index.find(attributes.stored_hash(), equal).map(|position| *position as usize)
-    }
-
-    fn push(&mut self, point: P) {
-        // Four billion streams would not fit in memory.
-        let position = u32::try_from(self.points.len()).unwrap_or(u32::MAX);
-        let points = &self.points;
-        let rehash = |position: &u32| points[*position as usize].attributes().stored_hash();
-        self.index.insert_unique(point.attributes().stored_hash(), position, rehash);
-        self.points.push(point);
-    }
-
-    fn expire(&mut self, oldest: UnixNanos) {
-        if self.points.iter().all(|point| point.time() >= oldest) {
-            return;
-        }
-        let points = std::mem::take(&mut self.points);
-        self.index = HashTable::new();
-        for point in points.into_iter().filter(|point| point.time() >= oldest) {
-            match self.position(point.attributes()) {
-                Some(position) => self.replace(position, point),
-                None => self.push(point),
-            }
-        }
-    }
-}
-
-/// Equal content; sources share their `Arc`s, so the pointer nearly always decides.
-fn same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
-    Arc::ptr_eq(a, b) || a == b
 }
 
 fn find_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &mut T {
@@ -319,7 +150,10 @@ fn find_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AttributeValue, ExplicitHistogram, ExponentialHistogram, Instrument, Metrics, Temporality};
+    use crate::{
+        AttributeValue, Attributes, ExplicitHistogram, ExponentialHistogram, Instrument, Metrics, Resource, Scope,
+        Temporality,
+    };
 
     fn batch(time: UnixNanos, values: &[(i64, u64)]) -> Batch {
         let descriptor = Arc::new(Descriptor {

@@ -86,7 +86,9 @@ impl Building {
         let mut built = Vec::new();
         for (id, builder) in builders {
             if let Some(extension) = self.one(Kind::Extension, id, builder) {
-                self.extensions.insert(id.component_type(), extension.shared());
+                let shared = extension.shared();
+                self.extensions.insert(&id.to_string(), shared.clone());
+                self.extensions.insert(id.component_type(), shared);
                 built.push((id.clone(), extension));
             }
         }

@@ -9,7 +9,6 @@ pub(crate) static COMPONENTS: Components = Components {
         &processor::process_filter::FACTORY,
         &processor::interval::FACTORY,
         &processor::resource::FACTORY,
-        &processor::resource::FACTORY,
         &processor::resource_detection::FACTORY,
         &processor::attributes::FACTORY,
         &processor::cardinality::FACTORY,
@@ -22,5 +21,5 @@ pub(crate) static COMPONENTS: Components = Components {
         &exporter_file::FACTORY,
         &exporter_debug::FACTORY,
     ],
-    extensions: &[&receiver_ebpf::EXTENSION_FACTORY],
+    extensions: &[&receiver_ebpf::EXTENSION_FACTORY, &extension_file_storage::FACTORY],
 };

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use component::config::{Configuration, Section};
-use component::{QueueConfig, RetryConfig};
+use component::{QueueConfig, RetryConfig, read_temporality};
 use http::{HeaderMap, Uri};
+use pdata::Temporality;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub max_request_size: usize,
     /// What is trusted.
     pub tls: Tls,
+    /// What sums and histograms leave as; the runtime's business.
+    pub temporality: Temporality,
     /// When to try again; the runtime's business.
     pub retry: RetryConfig,
     /// What waits for the far side; the runtime's business.
@@ -55,7 +58,11 @@ impl Configuration for Config {
             &[("gzip", Some(CompressionEncoding::Gzip)), ("zstd", Some(CompressionEncoding::Zstd)), ("none", None)],
         );
         let max_request_size = read_max_request_size(section);
+        let temporality = read_temporality(section);
         let tls = section.section("tls", Tls::read);
+        let retry = section.section("retry_on_failure", RetryConfig::read);
+        let queue = section.section("sending_queue", QueueConfig::read);
+        queue.check(temporality, section);
         if timeout.is_zero() {
             section.fault_at("timeout", "must be greater than 0");
         }
@@ -71,8 +78,9 @@ impl Configuration for Config {
             compression,
             max_request_size,
             tls,
-            retry: section.section("retry_on_failure", RetryConfig::read),
-            queue: section.section("sending_queue", QueueConfig::read),
+            temporality,
+            retry,
+            queue,
         }
     }
 }

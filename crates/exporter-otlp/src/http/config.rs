@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use component::config::{Configuration, Section};
-use component::{QueueConfig, RetryConfig};
+use component::{QueueConfig, RetryConfig, read_temporality};
 use http::{HeaderMap, Uri};
+use pdata::Temporality;
 
 use super::body::{Compression, Encoding};
 use crate::headers::read_headers;
@@ -31,6 +32,8 @@ pub struct HttpConfig {
     pub max_request_size: usize,
     /// What is trusted.
     pub tls: Tls,
+    /// What sums and histograms leave as; the runtime's business.
+    pub temporality: Temporality,
     /// When to try again; the runtime's business.
     pub retry: RetryConfig,
     /// What waits for the far side; the runtime's business.
@@ -58,7 +61,11 @@ impl Configuration for HttpConfig {
             &[("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)],
         );
         let max_request_size = read_max_request_size(section);
+        let temporality = read_temporality(section);
         let tls = section.section("tls", Tls::read);
+        let retry = section.section("retry_on_failure", RetryConfig::read);
+        let queue = section.section("sending_queue", QueueConfig::read);
+        queue.check(temporality, section);
         if timeout.is_zero() {
             section.fault_at("timeout", "must be greater than 0");
         }
@@ -79,8 +86,9 @@ impl Configuration for HttpConfig {
             compression,
             max_request_size,
             tls,
-            retry: section.section("retry_on_failure", RetryConfig::read),
-            queue: section.section("sending_queue", QueueConfig::read),
+            temporality,
+            retry,
+            queue,
         }
     }
 }

@@ -33,8 +33,8 @@ pub static HTTP_FACTORY: ExporterFactory = ExporterFactory {
     requires: &[],
     configure: |section| {
         let config = HttpConfig::read(section);
-        Box::new(move |_| {
-            let delivery = Delivery::Queued { queue: config.queue.clone(), retry: config.retry.clone() };
+        Box::new(move |context| {
+            let delivery = Delivery::queued(&config.queue, &config.retry, config.temporality, context)?;
             Ok(BuiltExporter { exporter: Box::new(OtlpHttp::new(&config)?), delivery })
         })
     },

@@ -50,7 +50,7 @@ impl<P: Sample> Merge<P> {
         let mut order: Vec<Arc<Attributes>> = Vec::with_capacity(points.len());
         let mut apart = Vec::new();
         for point in points {
-            if point.is_missing() {
+            if point.is_missing(descriptor.number) {
                 apart.push(point);
                 continue;
             }

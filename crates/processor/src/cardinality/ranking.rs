@@ -85,7 +85,7 @@ impl<P: Sample> Ranking<P> {
         };
         let mut dropped = 0;
         for point in points {
-            if point.is_missing() {
+            if point.is_missing(descriptor.number) {
                 // Of a stream that does not go on under its name.
                 continue;
             }

@@ -1,16 +1,19 @@
-//! An exporter's task: queue, attempts, waits, and the count of what became of every point.
+//! An exporter's task: batches out of the inbox, attempts, waits, and the count of what became of every point.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use component::{Accepted, BuiltExporter, Delivery, ExportError, Exporter, RetryConfig};
-use pdata::Batch;
+use component::{Accepted, BuiltExporter, ComponentId, ExportError, Exporter, RetryConfig};
+use pdata::{Acknowledged, Batch};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 use super::backoff::{Backoff, STOPPING};
+use super::delivery::Plan;
 use super::inbox::Inbox;
+use super::keeper::Keeper;
 use super::stop::Stop;
 use super::totals::{Counters, count};
 
@@ -19,31 +22,57 @@ pub(super) struct ExporterTask {
     exporter: Box<dyn Exporter>,
     retry: RetryConfig,
     inbox: Inbox,
+    /// Whether what is given up goes with the next batch.
+    keeps: bool,
+    keeper: Option<Keeper>,
     /// Parts of the batch that is being delivered; here, so that they can be counted when the deadline cuts in.
     current: VecDeque<Arc<Batch>>,
+    /// The far side's wish, which outlasts the batch that it was said of.
+    not_before: Option<Instant>,
+    /// How long the last batch would take when there is little time.
+    took: Duration,
     stop: Stop,
     counters: Arc<Counters>,
 }
 
+/// What became of a part.
+enum Outcome {
+    /// Taken, or refused for good: there is nothing left to do.
+    Done,
+    /// Not taken in time.
+    GivenUp(String),
+}
+
 impl ExporterTask {
     pub(super) fn new(
+        id: &ComponentId,
         BuiltExporter { exporter, delivery }: BuiltExporter,
         edge: mpsc::Receiver<Arc<Batch>>,
         stop: Stop,
         counters: Arc<Counters>,
     ) -> Self {
-        let (size, retry) = match delivery {
-            Delivery::Direct => (0, RetryConfig { enabled: false, ..STOPPING }),
-            Delivery::Queued { queue, retry } => {
-                (usize::try_from(queue.queue_size).unwrap_or(usize::MAX).max(1), retry)
-            }
-        };
-        let inbox = Inbox::new(edge, size, counters.clone());
-        Self { exporter, retry, inbox, current: VecDeque::new(), stop, counters }
+        let Plan { retry, backlog, queued, keeps, keeper } = Plan::new(id, delivery, counters.clone());
+        Self {
+            exporter,
+            retry,
+            inbox: Inbox::new(edge, backlog, queued),
+            keeps,
+            keeper,
+            current: VecDeque::new(),
+            not_before: None,
+            took: Duration::ZERO,
+            stop,
+            counters,
+        }
     }
 
     /// Delivers until the edge is closed and nothing waits, or the deadline passes.
     pub(super) async fn run(mut self) -> Result<(), String> {
+        if let (Some(keeper), Acknowledged::Exactly(differences)) =
+            (&self.keeper, &mut self.inbox.backlog.known.acknowledged)
+        {
+            keeper.restore(differences).await;
+        }
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
@@ -57,26 +86,108 @@ impl ExporterTask {
     }
 
     async fn drain(&mut self) {
-        while let Some(batch) = self.inbox.next().await {
-            let began = Instant::now();
-            self.current = self.exporter.split(batch).into();
-            while let Some(part) = self.current.front().cloned() {
-                self.deliver(&part, began).await;
-                self.current.pop_front();
+        while let Some(batch) = self.next().await {
+            let (began, items) = (Instant::now(), batch.items());
+            let batch = self.inbox.backlog.overflow.pass(batch);
+            count(&self.counters.folded, items - batch.items());
+            self.took = Duration::ZERO;
+            if self.transmit(batch, began).await {
+                self.send_totals(began).await;
+            }
+            self.save().await;
+        }
+        self.send_totals(Instant::now()).await;
+        self.save().await;
+    }
+
+    /// The next batch. What waits when the end is near goes as one, for the last totals matter more than times.
+    async fn next(&mut self) -> Option<Arc<Batch>> {
+        if let Some(wish) = self.not_before.take() {
+            let (mut stop, wish) = (self.stop.clone(), sleep_until(wish));
+            let waited = async {
+                tokio::select! {
+                    () = wish => {}
+                    () = stop.requested() => {}
+                }
+            };
+            self.inbox.fill_while(waited).await;
+        }
+        let waiting = u32::try_from(self.inbox.backlog.len()).unwrap_or(u32::MAX);
+        if let Some(remaining) = self.stop.remaining()
+            && self.took.saturating_mul(waiting) > remaining / 2
+        {
+            self.inbox.backlog.merge_all();
+        }
+        self.inbox.next().await
+    }
+
+    /// Delivers `batch` in parts; says no where some of them were given up.
+    async fn transmit(&mut self, batch: Arc<Batch>, began: Instant) -> bool {
+        self.inbox.backlog.known.launch(&batch);
+        self.current = self.exporter.split(batch).into();
+        while let Some(part) = self.current.front().cloned() {
+            let outcome = self.deliver(&part, began).await;
+            self.current.pop_front();
+            let Outcome::GivenUp(reason) = outcome else { continue };
+            if !self.keeps || self.inbox.is_last() {
+                lose(&self.counters, &part, &reason);
+                continue;
+            }
+            self.inbox.backlog.known.land();
+            let points = part.items() + self.current.iter().map(|part| part.items()).sum::<usize>();
+            warn!(points, error = reason, "request given up, its streams go with the next");
+            self.inbox.backlog.give_up(&part);
+            self.current.drain(..).for_each(|part| self.inbox.backlog.give_up(&part));
+            return false;
+        }
+        self.inbox.backlog.known.land();
+        true
+    }
+
+    /// Sends what the totals of folded streams have come to, where the far side does not know it yet.
+    async fn send_totals(&mut self, began: Instant) {
+        let Some(totals) = self.inbox.backlog.overflow.take_changed() else { return };
+        for part in self.exporter.split(totals) {
+            self.current.push_back(part.clone());
+            let outcome = self.deliver(&part, began).await;
+            self.current.pop_back();
+            if let Outcome::GivenUp(reason) = outcome {
+                // They stay where they are, until the next time or until there is none.
+                return if self.inbox.is_last() {
+                    lose(&self.counters, &part, &reason)
+                };
             }
         }
+        self.inbox.backlog.overflow.delivered();
     }
 
     /// Tries until the part is accepted, refused for good, or given up, for which the time runs from when
     /// its batch `began`: an absent far side holds up the queue once a batch, not once a part.
-    async fn deliver(&mut self, batch: &Arc<Batch>, began: Instant) {
-        let (mut patient, mut hasty) = (Backoff::new(&self.retry), Backoff::new(&STOPPING));
+    async fn deliver(&mut self, part: &Arc<Batch>, began: Instant) -> Outcome {
+        let (outgoing, left_out) = self.outgoing(part);
+        if outgoing.items() == 0 && part.items() > 0 {
+            self.settle(part, &outgoing, left_out);
+            return Outcome::Done;
+        }
+        let retry = self.retry.clone();
+        let (mut patient, mut hasty) = (Backoff::new(&retry), Backoff::new(&STOPPING));
         loop {
-            let (reason, after) = match self.inbox.fill_while(self.exporter.export(batch.clone())).await {
-                Ok(accepted) => return accept(&self.counters, batch, &accepted),
-                Err(ExportError::Permanent(reason)) => return lose(&self.counters, batch, &reason),
-                Err(ExportError::Retryable { reason, after }) => (reason, after),
+            let asked = Instant::now();
+            let answer = self.inbox.fill_while(self.exporter.export(outgoing.clone())).await;
+            self.took += asked.elapsed();
+            let (reason, after) = match answer {
+                Ok(accepted) => {
+                    self.settle(part, &outgoing, left_out);
+                    accept(&self.counters, &outgoing, &accepted);
+                    return Outcome::Done;
+                }
+                Err(ExportError::Permanent(reason)) => {
+                    lose(&self.counters, &outgoing, &reason);
+                    return Outcome::Done;
+                }
+                Err(ExportError::Retryable { reason, after }) => (reason, after.map(|after| after.min(LONGEST_WISH))),
             };
+            self.took += STOPPING.initial_interval;
             let stopping = self.stop.is_requested();
             let wait = if stopping && self.retry.enabled {
                 // The far side's wish would outlast us.
@@ -84,7 +195,10 @@ impl ExporterTask {
             } else {
                 patient.next(began.elapsed(), after)
             };
-            let Some(wait) = wait else { return lose(&self.counters, batch, &reason) };
+            let Some(wait) = wait else {
+                self.not_before = after.map(|after| Instant::now() + after);
+                return Outcome::GivenUp(reason);
+            };
             warn!(error = reason, retry_in = ?wait, "export failed, will be tried again");
             let stop = &mut self.stop;
             let waited = async {
@@ -94,6 +208,40 @@ impl ExporterTask {
                 }
             };
             self.inbox.fill_while(waited).await;
+        }
+    }
+
+    /// `part` as it leaves: itself, or what it says beyond what the far side has; and points of which nobody can tell.
+    fn outgoing(&mut self, part: &Arc<Batch>) -> (Arc<Batch>, usize) {
+        let Acknowledged::Exactly(differences) = &mut self.inbox.backlog.known.acknowledged else {
+            return (part.clone(), 0);
+        };
+        let since = differences.since(part);
+        (Arc::new(since.batch), since.left_out)
+    }
+
+    /// Takes note that the far side has all that `outgoing` says of `part`.
+    fn settle(&mut self, part: &Batch, outgoing: &Batch, left_out: usize) {
+        self.inbox.backlog.known.commit(part);
+        count(&self.counters.merged, part.items() - outgoing.items() - left_out);
+        if left_out > 0 {
+            count(&self.counters.lost, left_out);
+            warn!(
+                points = left_out,
+                "points lost: more streams than max_streams, of these it is not known what was sent"
+            );
+        }
+    }
+
+    async fn save(&mut self) {
+        let (Some(keeper), Acknowledged::Exactly(differences)) =
+            (&mut self.keeper, &self.inbox.backlog.known.acknowledged)
+        else {
+            return;
+        };
+        let saved = keeper.save(differences.save());
+        if !self.inbox.fill_while(saved).await {
+            count(&self.counters.unsaved, 1);
         }
     }
 
@@ -124,3 +272,6 @@ fn lose(counters: &Counters, batch: &Batch, reason: &str) {
     count(&counters.lost, points);
     warn!(points, error = reason, "points lost");
 }
+
+/// A far side whose clock is wrong may ask for years.
+const LONGEST_WISH: Duration = Duration::from_secs(600);

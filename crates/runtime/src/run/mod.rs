@@ -5,9 +5,12 @@
 //! pipeline whose edges are closed flushes and drops its own, an exporter whose
 //! edge is closed drains its queue. One deadline bounds all of it.
 
+mod backlog;
 mod backoff;
+mod delivery;
 mod exporter;
 mod inbox;
+mod keeper;
 mod pipeline;
 mod stop;
 mod tasks;
@@ -109,7 +112,7 @@ impl Service {
             let (edge, input) = mpsc::channel(EDGE_CAPACITY);
             let counter = Arc::new(Counters::default());
             let stop = Stop::new(signals.exporters.subscribe());
-            let task = ExporterTask::new(built, input, stop, counter.clone());
+            let task = ExporterTask::new(&id, built, input, stop, counter.clone());
             tasks.spawn(Kind::Exporter, &id, task.run());
             exporter_edges.push(edge);
             counters.push((id, counter));

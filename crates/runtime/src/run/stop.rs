@@ -1,5 +1,7 @@
 //! The request to stop as exporters see it: with the moment at which all must have ended.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -14,6 +16,11 @@ impl Stop {
 
     pub(super) fn is_requested(&self) -> bool {
         self.0.borrow().is_some()
+    }
+
+    /// What is left until all must have ended, once stopping is requested.
+    pub(super) fn remaining(&self) -> Option<Duration> {
+        self.0.borrow().map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Returns once stopping is requested. Safe to drop and call again.

@@ -14,8 +14,10 @@ pub struct Totals {
     pub rejected: u64,
     /// Given up, with the reason in the log.
     pub lost: u64,
-    /// Replaced by a later point of their stream in a full queue: a time is gone, no total.
+    /// Replaced by a later point of their stream, or with deltas without news: a time is gone, no total.
     pub merged: u64,
+    /// Added up under `otel.metric.overflow`: who it was is gone, no total.
+    pub folded: u64,
 }
 
 /// What became of all points, by exporter.
@@ -31,8 +33,8 @@ impl Summary {
     }
 
     pub(super) fn log(&self) {
-        for (id, Totals { sent, rejected, lost, merged }) in &self.exporters {
-            info!(otelcol.component.id = %id, sent, rejected, lost, merged, "points at the exporter");
+        for (id, Totals { sent, rejected, lost, merged, folded }) in &self.exporters {
+            info!(otelcol.component.id = %id, sent, rejected, lost, merged, folded, "points at the exporter");
         }
     }
 }
@@ -44,6 +46,14 @@ pub(super) struct Counters {
     pub(super) rejected: AtomicU64,
     pub(super) lost: AtomicU64,
     pub(super) merged: AtomicU64,
+    pub(super) folded: AtomicU64,
+    /// Points of streams that found no room while the far side was away, and are no total; they are in `lost` too.
+    pub(super) enqueue_failed: AtomicU64,
+    /// Times that the state of the exporter could not be stored.
+    pub(super) unsaved: AtomicU64,
+    /// What waits, and most that may, in what the queue's `sizer` says.
+    pub(super) queue_size: AtomicU64,
+    pub(super) queue_capacity: AtomicU64,
 }
 
 impl Counters {
@@ -54,6 +64,7 @@ impl Counters {
             rejected: read(&self.rejected),
             lost: read(&self.lost),
             merged: read(&self.merged),
+            folded: read(&self.folded),
         }
     }
 }
@@ -61,4 +72,9 @@ impl Counters {
 /// Adds `points` to one of the [`Counters`].
 pub(super) fn count(counter: &AtomicU64, points: usize) {
     counter.fetch_add(points as u64, Ordering::Relaxed);
+}
+
+/// Has one of the [`Counters`] tell what there is now.
+pub(super) fn set(gauge: &AtomicU64, now: usize) {
+    gauge.store(now as u64, Ordering::Relaxed);
 }

@@ -4,10 +4,12 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails as a test does")]
 
+pub(crate) mod churn;
 mod extension;
 mod processor;
 mod receiver;
 pub(crate) mod sink;
+pub(crate) mod storage;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -20,10 +22,10 @@ use pdata::{
 use runtime::{Config, Service, Source};
 
 pub(crate) static COMPONENTS: Components = Components {
-    receivers: &[&receiver::FACTORY, &receiver::NEEDY],
+    receivers: &[&receiver::FACTORY, &receiver::NEEDY, &churn::FACTORY],
     processors: &[&processor::HOLD, &processor::ONLY],
     exporters: &[&sink::FACTORY],
-    extensions: &[&extension::FACTORY],
+    extensions: &[&extension::FACTORY, &storage::FACTORY],
 };
 
 thread_local! {
@@ -43,6 +45,7 @@ pub(crate) fn events() -> Vec<String> {
 pub(crate) fn load(texts: &[(&'static str, &'static str)]) -> Result<Config, Vec<String>> {
     EVENTS.take();
     sink::forget();
+    churn::forget();
     let sources: Vec<Source> = texts.iter().map(|(name, text)| Source::Text { name, text }).collect();
     Config::load(&sources, &COMPONENTS).map_err(|faults| faults.into_iter().map(String::from).collect())
 }
