@@ -29,13 +29,13 @@ pub(crate) struct Family<F> {
 
 /// Where metrics come from; the hash is made once for all of them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Source<'a> {
+pub(crate) struct Origin<'a> {
     pub(crate) resource: &'a Arc<Resource>,
     pub(crate) scope: &'a Arc<Scope>,
     hash: u64,
 }
 
-impl<'a> Source<'a> {
+impl<'a> Origin<'a> {
     pub(crate) fn new(resource: &'a Arc<Resource>, scope: &'a Arc<Scope>) -> Self {
         let mut hasher = DefaultHasher::new();
         (resource, scope).hash(&mut hasher);
@@ -64,7 +64,7 @@ impl<F> Families<F> {
         self.list.iter_mut()
     }
 
-    pub(crate) fn get(&self, source: Source<'_>, descriptor: &Arc<Descriptor>) -> Option<&Family<F>> {
+    pub(crate) fn get(&self, source: Origin<'_>, descriptor: &Arc<Descriptor>) -> Option<&Family<F>> {
         self.position(source, descriptor, source.hash_of(descriptor)).map(|position| &self.list[position])
     }
 
@@ -80,7 +80,7 @@ impl<F> Families<F> {
         }
     }
 
-    fn position(&self, source: Source<'_>, descriptor: &Arc<Descriptor>, hash: u64) -> Option<usize> {
+    fn position(&self, source: Origin<'_>, descriptor: &Arc<Descriptor>, hash: u64) -> Option<usize> {
         let is_it = |position: &u32| {
             let family = &self.list[*position as usize];
             family.hash == hash
@@ -101,7 +101,7 @@ impl<F> Families<F> {
 
 impl<F: Default> Families<F> {
     /// What is known of a metric, made anew where nothing is.
-    pub(crate) fn of(&mut self, source: Source<'_>, descriptor: &Arc<Descriptor>) -> &mut F {
+    pub(crate) fn of(&mut self, source: Origin<'_>, descriptor: &Arc<Descriptor>) -> &mut F {
         let hash = source.hash_of(descriptor);
         let position = self.position(source, descriptor, hash).unwrap_or_else(|| {
             let (resource, scope, descriptor) = (source.resource.clone(), source.scope.clone(), descriptor.clone());
@@ -133,7 +133,7 @@ mod tests {
         for round in 0..2 {
             for id in 0..10_000 {
                 let resource = Arc::new(Resource::default());
-                let value = families.of(Source::new(&resource, &scope), &descriptor(&id.to_string()));
+                let value = families.of(Origin::new(&resource, &scope), &descriptor(&id.to_string()));
                 assert_eq!(*value, round);
                 *value += 1;
             }
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(families.iter().count(), 10_000);
         families.retain(|family| family.descriptor.name.ends_with('7'));
         let resource = Arc::new(Resource::default());
-        let source = Source::new(&resource, &scope);
+        let source = Origin::new(&resource, &scope);
         assert_eq!(families.get(source, &descriptor("97")).map(|family| family.value), Some(2));
         assert!(families.get(source, &descriptor("98")).is_none());
         assert_eq!(families.iter().count(), 1000);

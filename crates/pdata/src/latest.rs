@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::families::{self, Families, Family, same};
+use crate::families::{Families, Family, Origin, same};
 use crate::series::Series;
 use crate::{
     Batch, Descriptor, HistogramMetric, HistogramPoint, Metric, Point, Resource, ResourceMetrics, Sample, Scope,
@@ -30,12 +30,6 @@ pub struct Source<'a> {
     pub descriptor: &'a Arc<Descriptor>,
 }
 
-impl<'a> Source<'a> {
-    fn of<T>(family: &'a Family<T>) -> Self {
-        Self { resource: &family.resource, scope: &family.scope, descriptor: &family.descriptor }
-    }
-}
-
 impl Latest {
     /// Puts the points of `batch` in; per stream the later time wins, and deltas are added up. Tells how many points
     /// have become part of another one, or given way to it.
@@ -43,7 +37,7 @@ impl Latest {
         let mut merged = 0;
         for ResourceMetrics { resource, scopes } in &batch.resources {
             for ScopeMetrics { scope, metrics, histograms } in scopes {
-                let source = families::Source::new(resource, scope);
+                let source = Origin::new(resource, scope);
                 for Metric { descriptor, points } in metrics {
                     merged += self.numbers.of(source, descriptor).merge(points, descriptor);
                 }
@@ -78,14 +72,14 @@ impl Latest {
     /// Calls `visit` with every metric of plain numbers and its points, in order of arrival of the metrics.
     pub fn for_each(&self, mut visit: impl FnMut(Source<'_>, &[Point])) {
         for family in self.numbers.iter() {
-            visit(Source::of(family), family.value.points());
+            visit(source_of(family), family.value.points());
         }
     }
 
     /// Calls `visit` with every metric of distributions and its points, in order of arrival of the metrics.
     pub fn for_each_histogram(&self, mut visit: impl FnMut(Source<'_>, &[HistogramPoint])) {
         for family in self.histograms.iter() {
-            visit(Source::of(family), family.value.points());
+            visit(source_of(family), family.value.points());
         }
     }
 
@@ -124,6 +118,10 @@ fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: UnixNanos) {
 /// What a point counts as in bytes, what belongs to it alone included: a set of attributes of which nobody else has a
 /// share is some hundred.
 pub(crate) const BYTES_OF_POINT: usize = 128;
+
+fn source_of<F>(family: &Family<F>) -> Source<'_> {
+    Source { resource: &family.resource, scope: &family.scope, descriptor: &family.descriptor }
+}
 
 /// Where the metric of `family` belongs in `batch`.
 pub(crate) fn scope_of<'b, P>(batch: &'b mut Batch, family: &Family<P>) -> &'b mut ScopeMetrics {

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::difference::is_late;
-use crate::families::{Families, Source};
+use crate::families::{Families, Origin};
 use crate::kind::Kind;
 use crate::latest::scope_of;
 use crate::series::Series;
 use crate::{
-    AttributeValue, Attributes, Batch, Descriptor, HistogramPoint, Instrument, Key, Metric, Point, ResourceMetrics,
-    Sample, ScopeMetrics, UnixNanos,
+    AttributeValue, Attributes, Batch, Descriptor, HistogramPoint, Instrument, Key, Latest, Metric, Point,
+    ResourceMetrics, Sample, ScopeMetrics, UnixNanos,
 };
 
 /// The totals of folded streams, and what each of them had come to.
@@ -76,8 +76,8 @@ impl Overflow {
         for ResourceMetrics { resource, scopes } in &mut batch.resources {
             for scope in scopes {
                 let from = scope.scope.clone();
-                self.reclaim::<Point>(Source::new(resource, &from), scope);
-                self.reclaim::<HistogramPoint>(Source::new(resource, &from), scope);
+                self.reclaim::<Point>(Origin::new(resource, &from), scope);
+                self.reclaim::<HistogramPoint>(Origin::new(resource, &from), scope);
             }
         }
         // What is empty now says nothing.
@@ -106,7 +106,7 @@ impl Overflow {
     /// Folds `point`, of which `base` is counted already; says no where it cannot be told as one with the others.
     pub(crate) fn fold<P: Kind>(
         &mut self,
-        source: Source<'_>,
+        source: Origin<'_>,
         descriptor: &Arc<Descriptor>,
         point: &P,
         base: Option<&P>,
@@ -139,26 +139,49 @@ impl Overflow {
     }
 
     /// What a stream had come to when it was folded.
-    pub(crate) fn trace<P: Kind>(&self, source: Source<'_>, descriptor: &Arc<Descriptor>, point: &P) -> Option<&P> {
+    pub(crate) fn trace<P: Kind>(&self, source: Origin<'_>, descriptor: &Arc<Descriptor>, point: &P) -> Option<&P> {
         if self.traces == 0 {
             return None;
         }
         P::of_overflow(self).get(source, descriptor)?.value.trace(point.attributes())
     }
 
-    /// Forgets who was folded long ago, and sooner where more than `most` are remembered.
-    pub(crate) fn forget(&mut self, most: usize) {
-        if self.now.saturating_sub(self.turned) < FORGET_AFTER && self.traces <= most {
+    /// Forgets who was folded long ago, and sooner where more than so many were since the last time; but for those who
+    /// came again and are in `held`.
+    pub(crate) fn forget(&mut self, held: &mut Latest, most: usize) {
+        let recent = |overflow: &Self| {
+            let numbers: usize = overflow.numbers.iter().map(|family| family.value.recent.len()).sum();
+            numbers + overflow.histograms.iter().map(|family| family.value.recent.len()).sum::<usize>()
+        };
+        if self.now.saturating_sub(self.turned) < FORGET_AFTER && recent(self) <= most {
             return;
         }
         self.turned = self.now;
+        self.renew::<Point>(held);
+        self.renew::<HistogramPoint>(held);
         let forgotten: usize = self.numbers.iter_mut().map(|family| family.value.turn()).sum();
         let forgotten = forgotten + self.histograms.iter_mut().map(|family| family.value.turn()).sum::<usize>();
         self.traces = self.traces.saturating_sub(forgotten);
     }
 
+    /// Has those who are in `held` be remembered as if they had been folded just now.
+    fn renew<P: Kind>(&mut self, held: &mut Latest) {
+        for family in P::of_latest(held).iter() {
+            let origin = Origin::new(&family.resource, &family.scope);
+            if P::of_overflow(self).get(origin, &family.descriptor).is_none() {
+                continue;
+            }
+            let Spill { recent, older, .. } = P::of_overflow_mut(self).of(origin, &family.descriptor);
+            for hash in family.value.points().iter().map(|point| point.attributes().stored_hash()) {
+                if let Some(trace) = older.remove(&hash) {
+                    recent.insert(hash, trace);
+                }
+            }
+        }
+    }
+
     fn concerns(&self, batch: &Batch) -> bool {
-        fn any<P: Kind>(overflow: &Overflow, source: Source<'_>, metrics: &[Metric<P>]) -> bool {
+        fn any<P: Kind>(overflow: &Overflow, source: Origin<'_>, metrics: &[Metric<P>]) -> bool {
             metrics.iter().any(|Metric { descriptor, points }| {
                 let family = P::of_overflow(overflow).get(source, descriptor);
                 family.is_some_and(|family| points.iter().any(|point| family.value.trace(point.attributes()).is_some()))
@@ -166,13 +189,13 @@ impl Overflow {
         }
         batch.resources.iter().any(|ResourceMetrics { resource, scopes }| {
             scopes.iter().any(|ScopeMetrics { scope, metrics, histograms }| {
-                let source = Source::new(resource, scope);
+                let source = Origin::new(resource, scope);
                 any(self, source, metrics) || any(self, source, histograms)
             })
         })
     }
 
-    fn reclaim<P: Kind>(&mut self, source: Source<'_>, scope: &mut ScopeMetrics) {
+    fn reclaim<P: Kind>(&mut self, source: Origin<'_>, scope: &mut ScopeMetrics) {
         for Metric { descriptor, points } in P::of_scope(scope) {
             let Some(family) = P::of_overflow(self).get(source, descriptor) else { continue };
             if family.value.recent.is_empty() && family.value.older.is_empty() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::difference::{Differences, Resume};
-use crate::families::Source;
+use crate::families::Origin;
 use crate::kind::Kind;
 use crate::overflow::{Overflow, folded, is_total};
 use crate::{Attributes, Batch, Descriptor, HistogramPoint, Latest, Point, Sample, Temporality, UnixNanos};
@@ -111,7 +111,7 @@ impl Overflow {
                 }
             }
         }
-        self.forget(room.streams);
+        self.forget(held, room.streams);
         shrunk
     }
 
@@ -130,7 +130,7 @@ impl Overflow {
 
     fn times<P: Kind + Resume>(&self, held: &mut Latest, among: Among, known: &Known, times: &mut Vec<UnixNanos>) {
         for family in P::of_latest(held).iter() {
-            let source = Source::new(&family.resource, &family.scope);
+            let source = Origin::new(&family.resource, &family.scope);
             let goes = |point: &&P| {
                 among == Among::Everyone || !matches!(self.fate(source, &family.descriptor, *point, known), Fate::Keep)
             };
@@ -148,7 +148,7 @@ impl Overflow {
         shrunk: &mut Shrunk,
     ) {
         for family in P::of_latest(held).iter_mut() {
-            let source = Source::new(&family.resource, &family.scope);
+            let source = Origin::new(&family.resource, &family.scope);
             let descriptor = &family.descriptor;
             let taken = family.value.extract(|point| {
                 let sure = || !matches!(self.fate(source, descriptor, point, known), Fate::Keep);
@@ -174,7 +174,7 @@ impl Overflow {
 
     fn fate<P: Kind + Resume>(
         &self,
-        source: Source<'_>,
+        source: Origin<'_>,
         descriptor: &Arc<Descriptor>,
         point: &P,
         known: &Known,

@@ -1,6 +1,6 @@
 //! Who a stream is, in 128 bits that are the same in every run: what stands on a disk for it, where no name is to stand.
 
-use crate::families::Source;
+use crate::families::Origin;
 use crate::{Attributes, Descriptor, Instrument, Value};
 
 /// FNV-1a of the source, the metric and the attributes.
@@ -15,7 +15,7 @@ impl Default for Digest {
 
 impl Digest {
     /// Of no stream yet, but of all that its metric has in common.
-    pub(crate) fn of_metric(source: Source<'_>, descriptor: &Descriptor) -> Self {
+    pub(crate) fn of_metric(source: Origin<'_>, descriptor: &Descriptor) -> Self {
         let mut digest = Self::default();
         for (key, value) in source.resource.attributes.iter().chain(&source.scope.attributes) {
             digest = digest.text(key.as_str()).value(&value.borrow());

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::families::{Families, Source, same};
+use crate::families::{Families, Origin, same};
 use crate::kind::Kind;
 use crate::overflow::is_total;
 use crate::series::Series;
@@ -118,6 +118,27 @@ impl Differences {
         }
     }
 
+    /// Goes on with the limits of `other`, and keeps what is known.
+    pub fn adopt(&mut self, other: &Self) {
+        // Who has no digest yet could not be saved.
+        let saved = self.limits.saved;
+        self.limits = other.limits;
+        if self.limits.saved && !saved {
+            fn of<P: Kind>(differences: &mut Differences) {
+                for family in P::of_differences_mut(differences).iter_mut() {
+                    let origin = Origin::new(&family.resource, &family.scope);
+                    let prefix = Digest::of_metric(origin, &family.descriptor);
+                    family.value.digest = Some(prefix);
+                    for entry in &mut family.value.entries {
+                        entry.digest = prefix.with(entry.point.attributes());
+                    }
+                }
+            }
+            of::<Point>(self);
+            of::<HistogramPoint>(self);
+        }
+    }
+
     /// Number of streams that are known.
     #[must_use]
     pub fn streams(&self) -> usize {
@@ -136,7 +157,7 @@ impl Differences {
         for ResourceMetrics { resource, scopes } in &batch.resources {
             let mut kept = Vec::with_capacity(scopes.len());
             for ScopeMetrics { scope, metrics, histograms } in scopes {
-                let source = Source::new(resource, scope);
+                let source = Origin::new(resource, scope);
                 let metrics = self.metrics(source, metrics, &mut left_out);
                 let histograms = self.metrics(source, histograms, &mut left_out);
                 if !metrics.is_empty() || !histograms.is_empty() {
@@ -155,7 +176,7 @@ impl Differences {
         let mut now = 0;
         for ResourceMetrics { resource, scopes } in &batch.resources {
             for ScopeMetrics { scope, metrics, histograms } in scopes {
-                let source = Source::new(resource, scope);
+                let source = Origin::new(resource, scope);
                 metrics.iter().for_each(|metric| now = now.max(self.note(source, metric)));
                 histograms.iter().for_each(|metric| now = now.max(self.note(source, metric)));
             }
@@ -169,7 +190,7 @@ impl Differences {
     /// What the far side has of the stream of `point`.
     pub(crate) fn base<P: Kind + Resume>(
         &self,
-        source: Source<'_>,
+        source: Origin<'_>,
         descriptor: &Arc<Descriptor>,
         point: &P,
     ) -> Option<P> {
@@ -186,7 +207,7 @@ impl Differences {
 
     fn metrics<P: Kind + Resume>(
         &mut self,
-        source: Source<'_>,
+        source: Origin<'_>,
         metrics: &[Metric<P>],
         left_out: &mut usize,
     ) -> Vec<Metric<P>> {
@@ -216,7 +237,7 @@ impl Differences {
         out
     }
 
-    fn news<P: Kind + Resume>(&self, source: Source<'_>, descriptor: &Arc<Descriptor>, point: &P) -> News<P> {
+    fn news<P: Kind + Resume>(&self, source: Origin<'_>, descriptor: &Arc<Descriptor>, point: &P) -> News<P> {
         let number = descriptor.number;
         if point.is_missing(number) {
             return News::Nothing;
@@ -237,7 +258,7 @@ impl Differences {
     }
 
     /// Remembers the points of a metric, and tells the latest time of any.
-    fn note<P: Kind + Resume>(&mut self, source: Source<'_>, metric: &Metric<P>) -> UnixNanos {
+    fn note<P: Kind + Resume>(&mut self, source: Origin<'_>, metric: &Metric<P>) -> UnixNanos {
         let Metric { descriptor, points } = metric;
         if !converts(descriptor) {
             return 0;
