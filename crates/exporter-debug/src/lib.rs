@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use component::config::{Configuration, Section};
 use component::{
@@ -31,6 +32,10 @@ pub static FACTORY: ExporterFactory = ExporterFactory {
 pub struct Config {
     /// How much is written.
     pub verbosity: Verbosity,
+    /// Batches that are written in each second, whatever comes.
+    pub sampling_initial: u64,
+    /// Of those that come on top of it, every so many is written; of zero, none.
+    pub sampling_thereafter: u64,
 }
 
 /// What gets a line of its own.
@@ -47,7 +52,15 @@ pub enum Verbosity {
 impl Configuration for Config {
     fn read(section: &mut Section<'_>) -> Self {
         let choices = [("basic", Verbosity::Basic), ("normal", Verbosity::Normal), ("detailed", Verbosity::Detailed)];
-        Self { verbosity: section.choice("verbosity", "one line per batch, per metric or per point", &choices) }
+        Self {
+            verbosity: section.choice("verbosity", "one line per batch, per metric or per point", &choices),
+            sampling_initial: section.field("sampling_initial", "batches written in each second", 2),
+            sampling_thereafter: section.field(
+                "sampling_thereafter",
+                "of the batches beyond them every so many is written; 0 means none",
+                1,
+            ),
+        }
     }
 }
 
@@ -55,18 +68,32 @@ impl Configuration for Config {
 #[derive(Debug)]
 pub struct Debug {
     id: ComponentId,
-    verbosity: Verbosity,
+    config: Config,
+    /// When the second began that is counted in, and the batches in it.
+    second: Option<Instant>,
+    batches: u64,
 }
 
 impl Debug {
     /// Writes under the name `id`.
     #[must_use]
     pub fn new(id: &ComponentId, config: &Config) -> Self {
-        Self { id: id.clone(), verbosity: config.verbosity }
+        Self { id: id.clone(), config: config.clone(), second: None, batches: 0 }
+    }
+
+    /// Whether a batch that comes at `now` is one to write.
+    fn is_sampled(&mut self, now: Instant) -> bool {
+        if self.second.is_none_or(|second| now.duration_since(second) >= Duration::from_secs(1)) {
+            (self.second, self.batches) = (Some(now), 0);
+        }
+        self.batches += 1;
+        let Config { sampling_initial, sampling_thereafter, .. } = self.config;
+        let beyond = self.batches.saturating_sub(sampling_initial);
+        beyond == 0 || (sampling_thereafter > 0 && beyond.is_multiple_of(sampling_thereafter))
     }
 
     fn write(&self, batch: &Batch) {
-        match self.verbosity {
+        match self.config.verbosity {
             Verbosity::Basic => {
                 let metrics = batch.metrics().count() + batch.histograms().count();
                 let (resources, points) = (batch.resources.len(), batch.items());
@@ -112,7 +139,9 @@ impl Debug {
 
 impl Exporter for Debug {
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {
-        self.write(&batch);
+        if self.is_sampled(Instant::now()) {
+            self.write(&batch);
+        }
         Box::pin(std::future::ready(Ok(Accepted::default())))
     }
 }

@@ -55,7 +55,7 @@ fn lines_of(verbosity: Verbosity, metrics: Metrics) -> Vec<String> {
         .with_target(false)
         .with_ansi(false)
         .finish();
-    let mut exporter = Debug::new(&"debug/x".parse().unwrap(), &Config { verbosity });
+    let mut exporter = Debug::new(&"debug/x".parse().unwrap(), &Config { verbosity, ..default() });
     tracing::subscriber::with_default(subscriber, || drop(exporter.export(Arc::new(batch))));
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     text.lines().map(|line| line.trim().to_owned()).collect()
@@ -118,4 +118,23 @@ fn a_histogram_shows_the_buckets_that_are_not_empty() {
 fn basic_is_the_default() {
     let config = Section::read_node(None, &mut Faults::default(), Config::read);
     assert_eq!(config.verbosity, Verbosity::Basic);
+}
+
+fn default() -> Config {
+    Section::read_node(None, &mut Faults::default(), Config::read)
+}
+
+#[test]
+fn of_many_batches_in_a_second_some_are_written() {
+    let sampled = |sampling_initial, sampling_thereafter| {
+        let config = Config { sampling_initial, sampling_thereafter, ..default() };
+        let mut exporter = Debug::new(&"debug/x".parse().unwrap(), &config);
+        let began = Instant::now();
+        // Ten in the first second, one in the next.
+        (0..11).map(|batch| exporter.is_sampled(began + Duration::from_millis(100 * batch))).collect::<Vec<_>>()
+    };
+    let at = |places: &[usize]| (0..11).map(|place| places.contains(&place)).collect::<Vec<_>>();
+    assert_eq!(sampled(2, 1), vec![true; 11]);
+    assert_eq!(sampled(2, 3), at(&[0, 1, 4, 7, 10]));
+    assert_eq!(sampled(1, 0), at(&[0, 10]));
 }

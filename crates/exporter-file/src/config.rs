@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use component::config::{Configuration, Section};
-use component::{QueueConfig, RetryConfig};
+use component::{QueueConfig, RetryConfig, read_temporality};
+use pdata::Temporality;
 
 /// Keys of `file`.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Config {
     pub rotation: Option<Rotation>,
     /// Whether the directory is made where there is none.
     pub create_directory: bool,
+    /// What sums and histograms are written as; the runtime's business.
+    pub temporality: Temporality,
     /// When to try again; the runtime's business.
     pub retry: RetryConfig,
     /// What waits while the disk is full; the runtime's business.
@@ -74,9 +77,11 @@ impl Configuration for Config {
         for key in ["encoding", "group_by"] {
             section.refuse(key, &format!("{key:?} is not supported"));
         }
+        let temporality = read_temporality(section);
         let (path, retry) = (PathBuf::from(path), section.section("retry_on_failure", RetryConfig::read));
         let queue = section.section("sending_queue", QueueConfig::read);
-        Self { path, format, zstd, append, rotation, create_directory, retry, queue }
+        queue.check(temporality, section);
+        Self { path, format, zstd, append, rotation, create_directory, temporality, retry, queue }
     }
 }
 

@@ -21,8 +21,8 @@ pub static FACTORY: ExporterFactory = ExporterFactory {
     requires: &[],
     configure: |section| {
         let config = Config::read(section);
-        Box::new(move |_| {
-            let delivery = Delivery::Queued { queue: config.queue.clone(), retry: config.retry.clone() };
+        Box::new(move |context| {
+            let delivery = Delivery::queued(&config.queue, &config.retry, config.temporality, context)?;
             Ok(BuiltExporter { exporter: Box::new(FileExporter::new(&config)), delivery })
         })
     },

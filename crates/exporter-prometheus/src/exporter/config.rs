@@ -36,6 +36,8 @@ pub struct Config {
     pub enable_open_metrics: bool,
     /// How long a stream stays on the page after its last point.
     pub metric_expiration: Duration,
+    /// Most streams on the page.
+    pub max_streams: usize,
     /// The certificate of the page.
     pub tls: Tls,
     /// Who may read it.
@@ -84,6 +86,14 @@ impl Configuration for Config {
         if metric_expiration.is_zero() {
             section.fault_at("metric_expiration", "must be greater than 0");
         }
+        let max_streams: u64 = section.field(
+            "max_streams",
+            "most streams on the page; beyond it those that ended first are added up in one per metric",
+            500_000,
+        );
+        if max_streams == 0 {
+            section.fault_at("max_streams", "must be greater than 0");
+        }
         section.refuse("auth", "\"auth\" is not supported: write basic_auth: {htpasswd_file: ...}");
         Self {
             host,
@@ -97,6 +107,7 @@ impl Configuration for Config {
             send_created_timestamps,
             enable_open_metrics,
             metric_expiration,
+            max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
             tls: section.section("tls", Tls::read),
             basic_auth: section.section("basic_auth", BasicAuth::read),
         }

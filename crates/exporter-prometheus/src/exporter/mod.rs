@@ -53,7 +53,7 @@ impl Prometheus {
     /// Where a file of `tls` or `basic_auth` has become unreadable since the configuration was read.
     pub fn new(id: &ComponentId, config: &Config) -> Result<Self, BuildError> {
         let site = Site {
-            held: Held::new(config.options(), config.metric_expiration),
+            held: Held::new(config.options(), config.metric_expiration, config.max_streams),
             open_metrics: config.enable_open_metrics,
             tls: Acceptor::new(&config.tls)?,
             guard: Guard::new(&config.basic_auth)?,
@@ -88,7 +88,7 @@ impl Exporter for Prometheus {
     }
 
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {
-        self.site.held.merge(&batch, SystemTime::now());
+        self.site.held.merge(batch, SystemTime::now());
         Box::pin(std::future::ready(Ok(Accepted::default())))
     }
 

@@ -3,6 +3,8 @@
 //! A page of all streams can be many times what the agent holds; this way memory is
 //! that of the largest family, and what is held is locked only while rendering one.
 
+mod series;
+
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,17 +15,18 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use component::Observe;
 use http_body::{Body, Frame};
-use pdata::{Batch, Latest, UnixNanos};
+use pdata::{Batch, UnixNanos};
 use tokio::time::{Sleep, sleep};
 
 use crate::clients::{Client, Clients, RETRY};
 use crate::family::{self, Options, Plan, Refused};
 use crate::format::Format;
+use series::Series;
 
 /// What is held between batches and scrapes.
 #[derive(Debug)]
 pub(crate) struct Held {
-    latest: Mutex<Latest>,
+    series: Mutex<Series>,
     options: Options,
     expiration: Duration,
     /// Metrics that were said to be on no page.
@@ -33,14 +36,9 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn new(options: Options, expiration: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            latest: Mutex::default(),
-            options,
-            expiration,
-            refused: Mutex::default(),
-            service: OnceLock::new(),
-        })
+    pub(crate) fn new(options: Options, expiration: Duration, max_streams: usize) -> Arc<Self> {
+        let series = Mutex::new(Series::new(max_streams));
+        Arc::new(Self { series, options, expiration, refused: Mutex::default(), service: OnceLock::new() })
     }
 
     /// Has the figures of `service` itself on the page, as they are when it is asked for.
@@ -49,22 +47,20 @@ impl Held {
     }
 
     /// Takes `batch` in and forgets what has expired by `now`.
-    pub(crate) fn merge(&self, batch: &Batch, now: SystemTime) {
-        let mut latest = self.latest();
-        latest.merge(batch);
-        latest.expire(self.oldest(now));
+    pub(crate) fn merge(&self, batch: Arc<Batch>, now: SystemTime) {
+        self.series().merge(batch, self.oldest(now));
     }
 
     /// The page of what has not expired by `now`, on its way to `reader`.
     pub(crate) fn page(self: &Arc<Self>, format: Format, now: SystemTime, reader: Reader) -> Page {
         let own = self.service.get().and_then(|service| service.own_metrics());
-        let mut latest = self.latest();
+        let mut series = self.series();
         if let Some(own) = own {
-            latest.merge(&own);
+            series.merge(own, self.oldest(now));
         }
-        latest.expire(self.oldest(now));
-        let (plan, refused) = Plan::new(&latest, &self.options, format);
-        drop(latest);
+        series.latest.expire(self.oldest(now));
+        let (plan, refused) = Plan::new(&series.latest, &self.options, format);
+        drop(series);
         self.tell(refused);
         Page::Families { held: self.clone(), plan: Box::new(plan), next: 0, reader, wait: None }
     }
@@ -88,9 +84,9 @@ impl Held {
         &self.options
     }
 
-    fn latest(&self) -> MutexGuard<'_, Latest> {
+    fn series(&self) -> MutexGuard<'_, Series> {
         // Totals stay true whatever panicked while they were held.
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn oldest(&self, now: SystemTime) -> UnixNanos {
@@ -133,7 +129,7 @@ impl Body for Page {
                 let index = *next;
                 *next = next.saturating_add(1);
                 let bytes = match index.cmp(&plan.len()) {
-                    std::cmp::Ordering::Less => family::render(&held.latest(), &held.options, plan, index),
+                    std::cmp::Ordering::Less => family::render(&held.series().latest, &held.options, plan, index),
                     std::cmp::Ordering::Equal => family::end(plan).into(),
                     std::cmp::Ordering::Greater => break None,
                 };

@@ -37,12 +37,12 @@ fn reader() -> Reader {
 #[test]
 fn streams_not_updated_for_the_expiration_leave_the_page() {
     let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    let held = Held::new(options(Naming::Otel), Duration::from_secs(300));
-    held.merge(&batch(1, 1_000_000_000_000), at(1000));
-    held.merge(&batch(2, 1_200_000_000_000), at(1200));
+    let held = Held::new(options(Naming::Otel), Duration::from_secs(300), 100);
+    held.merge(Arc::new(batch(1, 1_000_000_000_000)), at(1000));
+    held.merge(Arc::new(batch(2, 1_200_000_000_000)), at(1200));
     assert!(text(held.page(Format::TEXT, at(1300), reader())).contains("id=\"1\""));
     assert_eq!(text(held.page(Format::TEXT, at(1301), reader())), "# TYPE m gauge\nm{id=\"2\"} 1\n");
     let begun = held.page(Format::TEXT, at(1301), reader());
-    held.merge(&Batch::default(), at(1501));
+    held.merge(Arc::default(), at(1501));
     assert_eq!(text(begun), "", "it expired while the page was being sent");
 }
