@@ -95,7 +95,7 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
         "receivers: {ebpf_syscalls: }\nprocessors:\n  homegrown:\nexporters: {debug: }\n\
          service: {pipelines: {metrics: {receivers: [ebpf_syscalls], processors: [homegrown], exporters: [debug]}}}\n",
         &[
-            "3:3: unknown processor type \"homegrown\" (known: process_filter, interval, resource, attributes, cardinality, memory_limiter)",
+            "3:3: unknown processor type \"homegrown\" (known: process_filter, filter, interval, resource, resource_detection, attributes, cardinality, memory_limiter)",
         ],
     ),
     (
@@ -106,9 +106,10 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
          pipelines:\n    metrics: {receivers: [ebpf_syscalls], processors: [batch, filter], exporters: [otlp]}\n    \
          logs: {receivers: [ebpf_syscalls], exporters: [otlp]}\n",
         &[
-            "1:30: \"hostmetrics\" is a component of the Collector that this agent does not have (receivers here: ebpf_syscalls, ebpf_network, ebpf_fileio, ebpf_scheduler, ebpf_memory, ebpf_tcpstate)",
-            "4:3: \"filter\" is a component of the Collector that this agent does not have; to choose processes use process_filter, to bound the number of streams use cardinality, and to leave out metrics leave out their receiver: OTTL conditions are not supported (processors here: process_filter, interval, resource, attributes, cardinality, memory_limiter)",
-            "7:3: \"kafka\" is a component of the Collector that this agent does not have (exporters here: otlp_grpc, otlp_http, prometheus, debug)",
+            "1:30: \"hostmetrics\" is a component of the Collector that this agent does not have (receivers here: ebpf_syscalls, ebpf_network, ebpf_fileio, ebpf_scheduler, ebpf_memory, ebpf_tcpstate, otlp)",
+            "5:14: 'include' or 'exclude' must be set",
+            "5:15: \"metric\" is not supported: OTTL is not; use include and exclude with match_type, metric_names, resource_attributes",
+            "7:3: \"kafka\" is a component of the Collector that this agent does not have (exporters here: otlp_grpc, otlp_http, prometheus, file, debug)",
             "10:5: \"auth\" of the Collector: authenticators are not supported: send a token by headers, as headers: {authorization: \"Bearer ${env:TOKEN}\"}",
             "11:39: \"wait_for_result\" of the Collector: not supported: who fills the queue does not wait for the far side",
             "16:5: service::pipelines::logs: this agent makes metrics only, remove this pipeline of logs",
