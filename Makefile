@@ -43,6 +43,7 @@ test-e2e: build ## the agent against a real OpenTelemetry Collector, a real Prom
 	$(CARGO) build --locked -p tfo-agent --example known_histograms
 	@tests/e2e/histograms $(TARGET)/debug/examples/known_histograms
 	@$(SUDO) tests/e2e/run
+	@$(SUDO) tests/e2e/sidecar
 	@$(SUDO) tests/e2e/zpages
 
 soak: ## ten minutes of processes and connections that come and go: the agent neither grows nor errs
