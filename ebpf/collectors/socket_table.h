@@ -46,7 +46,7 @@ static __always_inline __u32 socket_pages(struct control *control, __u64 hash, _
 {
 	__u32 pages = *(volatile __u64 *)&control->socket_pages;
 
-	*first = pages ? (__u32)hash % pages : 0;
+	*first = pages > 1 ? (__u32)hash % pages : 0;
 	return pages < MOST_SOCKET_PAGES ? pages : MOST_SOCKET_PAGES;
 }
 
