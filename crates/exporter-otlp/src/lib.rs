@@ -11,7 +11,7 @@ mod tls;
 mod token;
 
 pub use grpc::{Config, FACTORY, OtlpGrpc};
-pub use http::{Compression, Encoding, HTTP_FACTORY, HttpConfig, OtlpHttp};
+pub use http::{Compression, Encoding, HTTP_FACTORY, HttpConfig, OtlpHttp, Post};
 pub use tls::{Pem, Tls};
 
 const USER_AGENT: &str = concat!("tfo-agent/", env!("CARGO_PKG_VERSION"));

@@ -16,6 +16,8 @@ use crate::{Failure, Kind};
 pub struct Service {
     /// Longest time from the request to stop until all has ended; what is not delivered then is lost.
     pub shutdown_deadline: Duration,
+    /// The span of the start, which ends when everything runs.
+    pub starting: tracing::Span,
     pub(crate) plan: Plan,
     pub(crate) shared: Extensions,
     pub(crate) board: Arc<Board>,
@@ -66,7 +68,8 @@ impl Config {
         board.set_own_metrics(self.own_metrics());
         let plan = self.plan(&mut shared, &board, &Nothing)?;
         crate::run::push_down_first(&plan, None);
-        Ok(Service { shutdown_deadline: SHUTDOWN_DEADLINE, plan, shared, board })
+        let starting = tracing::Span::none();
+        Ok(Service { shutdown_deadline: SHUTDOWN_DEADLINE, starting, plan, shared, board })
     }
 
     /// Makes what a pipeline uses and what does not run yet.

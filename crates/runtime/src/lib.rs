@@ -13,9 +13,9 @@ mod run;
 
 pub use component::Kind;
 pub use config::{
-    Config, Encoding, Environment, Loading, Logs, ProcessEnvironment, Source, Translate, document_keys, expand_tree,
-    read_tree,
+    Batching, Config, Encoding, Environment, Loading, Logs, Periodic, ProcessEnvironment, Protocol, Source, Target,
+    Telemetry, Translate, document_keys, expand_tree, read_tree,
 };
 pub use failure::Failure;
 pub use graph::Service;
-pub use run::{Reloading, Summary, Totals};
+pub use run::{Reloading, SPANS, Summary, Totals, own_descriptors};

@@ -4,7 +4,7 @@ mod support;
 
 use std::path::PathBuf;
 
-use runtime::{Config, Source};
+use runtime::{Config, Source, Telemetry};
 use support::{COMPONENTS, events, faults, load};
 
 #[test]
@@ -139,4 +139,73 @@ fn every_component_that_cannot_be_built_is_named() {
     let lines: Vec<String> = failures.iter().map(ToString::to_string).collect();
     assert_eq!(lines, ["receiver source/a: is broken", "receiver source/b: is broken"]);
     assert_eq!(events(), [""; 0]);
+}
+
+#[test]
+fn where_own_telemetry_goes_is_read_as_the_collector_reads_it() {
+    let text = "service:
+  telemetry:
+    resource: {service.name: x, a: 1, service.version: }
+    traces:
+      processors:
+        - batch: {schedule_delay: 7, exporter: {otlp: {protocol: grpc, endpoint: 'there:1', headers: {x-key: hidden}}}}
+        - batch: {exporter: {otlp: {protocol: http/protobuf, headers: [{name: x-key, value: hidden}], timeout: 3}}}
+    metrics:
+      readers:
+        - pull: {exporter: {prometheus: {host: localhost, port: 8888}}}
+        - periodic: {interval: 20, exporter: {otlp: {protocol: grpc, insecure: true, endpoint: 'there:1'}}}
+";
+    let config = load(&[("a.yaml", MINIMAL), ("b.yaml", text)]).unwrap();
+    let Telemetry { resource, traces, metrics } = config.telemetry();
+    let pairs: Vec<_> = resource.iter().map(|(key, value)| (&**key, value.as_deref())).collect();
+    assert_eq!(pairs, [("a", Some("1")), ("service.name", Some("x")), ("service.version", None)]);
+    let urls: Vec<_> = traces.iter().map(|batching| &*batching.target.url).collect();
+    assert_eq!(urls, ["https://there:1", "http://localhost:4318/v1/traces"]);
+    assert_eq!((traces[0].delay.as_millis(), traces[1].delay.as_millis()), (7, 5_000));
+    assert_eq!(traces[0].target.headers, traces[1].target.headers);
+    assert_eq!(traces[1].target.timeout.as_millis(), 3);
+    assert_eq!((metrics.len(), metrics[0].interval.as_millis()), (1, 20));
+    assert_eq!(metrics[0].target.url, "http://there:1");
+    assert!(config.notices().iter().any(|notice| notice.to_string().contains("b.yaml:10:11: \"pull\"")));
+    let page = config.print(&COMPONENTS);
+    assert!(page.contains("there:1") && !page.contains("hidden"), "{page}");
+
+    let off = load(&[
+        ("a.yaml", MINIMAL),
+        ("b.yaml", text),
+        ("c.yaml", "service: {telemetry: {traces: {level: none}, metrics: {level: none}}}"),
+    ]);
+    let Telemetry { traces, metrics, .. } = off.unwrap().telemetry().clone();
+    assert!(traces.is_empty() && metrics.is_empty());
+}
+
+#[test]
+fn every_fault_of_own_telemetry_has_its_place() {
+    let text = "service:
+  telemetry:
+    traces:
+      processors:
+        - batch: {schedule_delay: 10s, exporter: {otlp: {protocol: grpcs, endpoint: 'ftp://x', headers: {'a b': c}}}}
+        - simple: {}
+        - batch: {exporter: {console: {}}}
+        - batch: {exporter: {otlp: {endpoint: 'there:1'}}}
+    metrics: {readers: [{periodic: {interval: 0, exporter: {otlp: {protocol: grpc, timeot: 1}}}}, {perodic: }]}
+";
+    let lines = load(&[("a.yaml", MINIMAL), ("b.yaml", text)]).err().unwrap();
+    assert_eq!(
+        lines,
+        [
+            "b.yaml:5:35: expected a whole number, found a string",
+            "b.yaml:5:68: must be one of http/protobuf, grpc",
+            "b.yaml:5:85: unknown scheme \"ftp\": write http:// or https://",
+            "b.yaml:5:105: \"a b\" is no header name",
+            "b.yaml:6:11: \"simple\" is not supported: spans leave in batches; write batch",
+            "b.yaml:7:30: \"console\" is not supported: write otlp",
+            "b.yaml:8:36: must have protocol: grpc or http/protobuf",
+            "b.yaml:9:47: must be greater than 0",
+            "b.yaml:9:84: unknown key \"timeot\", did you mean \"timeout\"?",
+            "b.yaml:9:99: must have periodic",
+            "b.yaml:9:100: unknown key \"perodic\", did you mean \"periodic\"?",
+        ]
+    );
 }

@@ -9,6 +9,7 @@ mod logs;
 mod reload;
 mod schema;
 mod start;
+mod telemetry;
 mod unpin;
 
 use std::process::ExitCode;

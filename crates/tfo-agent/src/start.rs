@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use component::config::Fault;
-use runtime::{Config, Environment as _, Failure, Loading, ProcessEnvironment, Reloading, Service, Source};
+use runtime::{Config, Environment as _, Failure, Loading, ProcessEnvironment, Reloading, SPANS, Service, Source};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::trace_span;
 
 use crate::cli;
 use crate::components::COMPONENTS;
+use crate::telemetry::Telemetry;
 use crate::{guide, logs, reload};
 
 /// Taken when no `--config` is given and it exists.
@@ -32,11 +34,12 @@ pub(crate) fn start(options: &cli::Start) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    logs::start(config.logs(), options.log_format);
+    let telemetry = Telemetry::new(config.telemetry());
+    logs::start(config.logs(), options.log_format, telemetry.tracer());
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
-    match run(config, options) {
+    match run(config, options, telemetry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reasons) => {
             for reason in reasons {
@@ -102,10 +105,13 @@ fn all_of(sources: &cli::Sources) -> Vec<Source> {
     files.into_iter().chain(sources.set.iter().cloned()).collect()
 }
 
-fn run(config: Config, options: &cli::Start) -> Result<(), Vec<String>> {
+fn run(config: Config, options: &cli::Start, mut telemetry: Telemetry) -> Result<(), Vec<String>> {
     let watched = if options.watch_config { config.files().to_vec() } else { Vec::new() };
     let one = |failure: Failure| vec![failure.to_string()];
-    let mut service: Service = config.build().map_err(|failures| texts(&failures))?;
+    let starting = trace_span!(target: SPANS, parent: None, "start");
+    let building = trace_span!(target: SPANS, parent: &starting, "build");
+    let mut service: Service = building.in_scope(|| config.build()).map_err(|failures| texts(&failures))?;
+    drop(building);
     // One thread is enough: a tick is milliseconds every few seconds, and nothing here blocks.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.map_err(|error| vec![error.to_string()])?;
@@ -117,9 +123,17 @@ fn run(config: Config, options: &cli::Start) -> Result<(), Vec<String>> {
         (Signals::listen().map_err(no_signals)?, reload::requests(hang_up, watched))
     };
     // On this thread, before there is another one: what it gives up, all inherit.
-    service.prepare().map_err(one)?;
+    let preparing = trace_span!(target: SPANS, parent: &starting, "prepare");
+    preparing.in_scope(|| service.prepare()).map_err(one)?;
+    drop(preparing);
+    service.starting = starting;
     let reloading = Reloading { requests, load: || read(&options.sources) };
-    tokio.block_on(service.run_reloading(signals.stop(), reloading)).map(drop).map_err(one)
+    tokio.block_on(async {
+        telemetry.start(&service.observe());
+        let outcome = service.run_reloading(signals.stop(), reloading).await;
+        telemetry.stop().await;
+        outcome.map(drop).map_err(one)
+    })
 }
 
 /// The signals that end the agent.

@@ -5,7 +5,9 @@ mod body;
 mod config;
 mod connect;
 mod exporter;
+mod post;
 
 pub use body::{Compression, Encoding};
 pub use config::HttpConfig;
 pub use exporter::{HTTP_FACTORY, OtlpHttp};
+pub use post::Post;

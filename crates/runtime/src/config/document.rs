@@ -4,6 +4,8 @@ use component::ComponentId;
 use component::config::{Configuration, Entry, Faults, Field, Node, Position, Section, Shape, Value};
 use tracing::Level;
 
+use super::telemetry::{Keys, Telemetry};
+
 /// How the agent's own log looks: `service::telemetry::logs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logs {
@@ -38,6 +40,7 @@ pub(super) struct Service {
     pub(super) pipelines: Entries,
     pub(super) logs: Logs,
     pub(super) own_metrics: bool,
+    pub(super) telemetry: Telemetry,
 }
 
 impl Configuration for Document {
@@ -57,19 +60,13 @@ impl Configuration for Document {
 
 impl Configuration for Service {
     fn read(section: &mut Section<'_>) -> Self {
-        let levels = [("normal", true), ("basic", true), ("detailed", true), ("none", false)];
-        let (logs, own_metrics) = section.section("telemetry", |telemetry| {
-            let logs = telemetry.section("logs", Logs::read);
-            let own_metrics = telemetry.section("metrics", |metrics| {
-                metrics.choice("level", "none: no figures of the agent itself; all others are alike", &levels)
-            });
-            (logs, own_metrics)
-        });
+        let Keys { logs, own_metrics, telemetry } = section.section("telemetry", Keys::read);
         Self {
             extensions: section.field("extensions", "ids of the extensions to run", References::default()),
             pipelines: section.field("pipelines", "metrics[/name] and what it consists of", Entries::default()),
             logs,
             own_metrics,
+            telemetry,
         }
     }
 }

@@ -19,6 +19,8 @@ mod print;
 mod required;
 mod scalar;
 mod source;
+mod target;
+mod telemetry;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,8 @@ pub use document::{Encoding, Logs};
 pub use environment::{Environment, ProcessEnvironment};
 pub(crate) use pipelines::Pipeline;
 pub use source::Source;
+pub use target::{Protocol, Target};
+pub use telemetry::{Batching, Periodic, Telemetry};
 
 use crate::Kind;
 use document::Document;
@@ -79,6 +83,7 @@ pub struct Config {
     notices: Vec<Fault>,
     logs: Logs,
     own_metrics: bool,
+    telemetry: Telemetry,
     root: Node,
     files: Vec<PathBuf>,
 }
@@ -138,6 +143,12 @@ impl Config {
     /// Whether the agent's own figures stand on its pages.
     pub(crate) fn own_metrics(&self) -> bool {
         self.own_metrics
+    }
+
+    /// Where the agent's own traces and metrics go.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// How the agent's own log looks.
@@ -218,6 +229,7 @@ fn check(root: &Node, complete: bool, components: &'static Components, faults: &
         notices: Vec::new(),
         logs: service.logs,
         own_metrics: service.own_metrics,
+        telemetry: service.telemetry,
         root: Node::new(root.position.clone(), Value::Null),
         files: Vec::new(),
     }

@@ -109,7 +109,7 @@ impl Page {
                 self.line(level, &format!("{name}:"), "");
                 for entry in inner {
                     let secret = secret || is_secret(shape, &entry.key);
-                    self.entry(level + 1, &entry.key, &entry.node, value_shape(shape, &entry.key), secret);
+                    self.entry(level + 1, &entry.key, &entry.node, &value_shape(shape, &entry.key), secret);
                 }
             }
             Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Map(_) | Value::List(_))) => {
@@ -166,11 +166,19 @@ fn origin(node: &Node) -> String {
     }
 }
 
-fn value_shape<'s>(shape: &'s Shape, name: &str) -> &'s Shape {
+/// The shape of what stands under `name`.
+fn value_shape(shape: &Shape, name: &str) -> Shape {
     match shape {
-        Shape::Map(inner) => inner,
-        Shape::Section(keys) => keys.iter().find(|key| key.path == name).map_or(&Shape::Any, |key| &key.shape),
-        _ => &Shape::Any,
+        Shape::Map(inner) => (**inner).clone(),
+        Shape::Section(keys) => match keys.iter().find(|key| key.path == name) {
+            Some(key) => key.shape.clone(),
+            None => Shape::Section(below(keys, name)),
+        },
+        // Only one of them knows the name.
+        Shape::Either(shapes) => {
+            shapes.iter().find(|one| matches!(one, Shape::Section(_))).map_or(Shape::Any, |one| value_shape(one, name))
+        }
+        _ => Shape::Any,
     }
 }
 
@@ -201,7 +209,7 @@ fn flow(node: &Node, shape: &Shape, secret: bool) -> String {
         Value::Map(inner) => {
             let pair = |entry: &Entry| {
                 let secret = secret || is_secret(shape, &entry.key) || sounds_secret(&entry.key);
-                format!("{}: {}", key(&entry.key), flow(&entry.node, value_shape(shape, &entry.key), secret))
+                format!("{}: {}", key(&entry.key), flow(&entry.node, &value_shape(shape, &entry.key), secret))
             };
             format!("{{{}}}", inner.iter().map(pair).collect::<Vec<_>>().join(", "))
         }

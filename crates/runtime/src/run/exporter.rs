@@ -8,13 +8,14 @@ use component::{Accepted, BuiltExporter, ComponentId, Delivery, ExportError, Exp
 use pdata::{Acknowledged, Batch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 
 use super::backlog::Backlog;
 use super::backoff::{Backoff, STOPPING};
 use super::delivery::Plan;
 use super::inbox::Inbox;
 use super::keeper::Keeper;
+use super::spans;
 use super::stop::Stop;
 use super::totals::{Counters, count};
 
@@ -211,7 +212,12 @@ impl ExporterTask {
         let (mut patient, mut hasty) = (Backoff::new(&self.retry), Backoff::new(&STOPPING));
         loop {
             let asked = Instant::now();
-            let answer = self.inbox.fill_while(self.exporter.export(outgoing.clone())).await;
+            let span = spans::of_export(&self.id, outgoing.items());
+            let attempt = self.exporter.export(outgoing.clone()).instrument(span.clone());
+            let answer = self.inbox.fill_while(attempt).await;
+            spans::end_of_export(&span, &answer);
+            // It ends with the attempt, not with the wait for the next.
+            drop(span);
             self.took += asked.elapsed();
             let (reason, after) = match answer {
                 Ok(accepted) => {

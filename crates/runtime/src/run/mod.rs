@@ -22,6 +22,7 @@ mod process;
 mod receiver;
 mod reload;
 mod replace;
+mod spans;
 mod stop;
 mod tasks;
 mod totals;
@@ -33,10 +34,12 @@ use component::Extension;
 use component::config::Fault;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, error, info, warn};
 
 pub(crate) use apply::push_down_first;
 pub(crate) use board::Board;
+pub use own_metrics::own_descriptors;
+pub use spans::SPANS;
 pub use totals::{Summary, Totals};
 
 use crate::config::Config;
@@ -92,11 +95,15 @@ impl Service {
         shutdown: impl Future<Output = ()>,
         reloading: Reloading<impl FnMut() -> Result<Config, Vec<Fault>>>,
     ) -> Result<Summary, Failure> {
-        if let Err(failure) = self.start().await {
+        let starting = std::mem::replace(&mut self.starting, tracing::Span::none());
+        let span = spans::of_components(&starting);
+        if let Err(failure) = self.start().instrument(span.clone()).await {
+            spans::fail(&span, &failure.to_string());
             self.shut_extensions_down();
             return Err(failure);
         }
         let mut running = self.into_running();
+        drop((span, starting));
         info!("service started");
         until(shutdown, reloading, &mut running).await;
         info!("service stopping");
@@ -148,7 +155,7 @@ impl Service {
     }
 
     fn into_running(self) -> Running {
-        let Self { shutdown_deadline, mut plan, shared, board } = self;
+        let Self { shutdown_deadline, mut plan, shared, board, .. } = self;
         let extensions = plan.parts.extensions.drain(..).map(|part| {
             part.reporter.report_started();
             LiveExtension { id: part.id, extension: part.component, reporter: part.reporter }
@@ -174,11 +181,14 @@ async fn until(
             biased;
             () = &mut shutdown => return,
             Some(()) = reloading.requests.recv() => {
-                let outcome = match (reloading.load)() {
-                    Ok(config) => running.reload(config).await.map_err(|failures| lines(&failures)),
-                    Err(faults) => Err(lines(&faults)),
+                let span = spans::of_reload();
+                let reload = async {
+                    let config = (reloading.load)().map_err(|faults| lines(&faults))?;
+                    running.reload(config).await.map_err(|failures| lines(&failures))
                 };
+                let outcome = reload.instrument(span.clone()).await;
                 if let Err(reasons) = &outcome {
+                    spans::fail(&span, reasons);
                     error!(error = reasons, "configuration not reloaded, what ran before runs on");
                 }
                 running.board.reloaded(outcome);

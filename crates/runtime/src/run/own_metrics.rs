@@ -53,6 +53,29 @@ struct Spec {
     seeds: &'static [SeedName],
 }
 
+impl Spec {
+    fn descriptor(&self) -> Descriptor {
+        let Self { name, unit, instrument, number, description, seeds } = *self;
+        // What the Collector has no name for is called as everything else here is.
+        let seeds = if name.starts_with("otelcol_") { seeds } else { &[] };
+        Descriptor {
+            name: name.into(),
+            unit: unit.into(),
+            description: description.into(),
+            instrument,
+            number,
+            seeds,
+            ..Descriptor::default()
+        }
+    }
+}
+
+/// Every metric that a batch of [`own_metrics`](component::Observe::own_metrics) can have.
+#[must_use]
+pub fn own_descriptors() -> Vec<Descriptor> {
+    ALL.iter().map(|spec| spec.descriptor()).collect()
+}
+
 macro_rules! specs {
     ($($id:ident = $name:literal, $unit:literal, $instrument:ident, $number:ident, [$($label:literal = $key:literal),*], $text:literal;)*) => {
         $(static $id: Spec = Spec {
@@ -63,6 +86,9 @@ macro_rules! specs {
             description: $text,
             seeds: &[SeedName::new($name, &[$(SeedLabel::new($label, $key)),*])],
         };)*
+
+        /// All of them.
+        static ALL: &[&Spec] = &[$(&$id),*];
     };
 }
 
@@ -132,21 +158,7 @@ fn metrics(seen: &Snapshot) -> Vec<Metric> {
         figures.put(&CPU, vec![], used.cpu_seconds.to_bits());
         figures.put(&RSS, vec![], used.resident_bytes);
     }
-    let metric = |(spec, points): (&Spec, Vec<Point>)| {
-        let Spec { name, unit, instrument, number, description, seeds } = *spec;
-        // What the Collector has no name for is called as everything else here is.
-        let seeds = if name.starts_with("otelcol_") { seeds } else { &[] };
-        let descriptor = Descriptor {
-            name: name.into(),
-            unit: unit.into(),
-            description: description.into(),
-            instrument,
-            number,
-            seeds,
-            ..Descriptor::default()
-        };
-        Metric { descriptor: Arc::new(descriptor), points }
-    };
+    let metric = |(spec, points): (&Spec, _)| Metric { descriptor: Arc::new(spec.descriptor()), points };
     figures.metrics.into_iter().map(metric).collect()
 }
 

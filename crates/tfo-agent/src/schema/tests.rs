@@ -1,6 +1,7 @@
 //! The schema says of a file what the agent says of it, and the one that is shipped is the one that the code makes.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use component::config::Node;
 use jsonschema::Validator;
@@ -9,9 +10,8 @@ use super::*;
 
 const SHIPPED: &str = include_str!("../../../../docs/tfo-agent.schema.json");
 
-fn validator() -> Validator {
-    jsonschema::draft7::new(&schema()).unwrap()
-}
+/// Made once: that takes a while in a debug build.
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| jsonschema::draft7::new(&schema()).unwrap());
 
 fn json_of(node: &Node) -> Value {
     use component::config::Value as Yaml;
@@ -30,7 +30,7 @@ fn json_of(node: &Node) -> Value {
 fn complaints(text: &str) -> Vec<String> {
     let (tree, faults) = runtime::read_tree(text, "f");
     assert!(faults.is_empty(), "{faults:?}");
-    validator().iter_errors(&json_of(&tree.unwrap())).map(|error| error.instance_path.to_string()).collect()
+    VALIDATOR.iter_errors(&json_of(&tree.unwrap())).map(|error| error.instance_path.to_string()).collect()
 }
 
 fn shipped() -> Vec<PathBuf> {

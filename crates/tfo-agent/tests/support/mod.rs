@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 pub(crate) mod agent;
+pub(crate) mod backend;
 pub(crate) mod measure;
 pub(crate) mod net;
 pub(crate) mod page;

@@ -219,16 +219,20 @@ pub(super) const ATTRIBUTES: &[Foreign] = &[
 /// Of the section `service`.
 pub(in crate::config) const SERVICE: &[Foreign] = &[
     ignored(
-        "service.telemetry.metrics",
-        "\"metrics\" of the Collector has no effect here: the agent's own metrics cannot be configured: they go where its other metrics go",
+        "service.telemetry.metrics.views",
+        "\"views\" of the Collector has no effect here: the agent's own figures leave as they are",
     ),
     ignored(
-        "service.telemetry.traces",
-        "\"traces\" of the Collector has no effect here: the agent makes no traces of its own",
+        "service.telemetry.traces.sampler",
+        "\"sampler\" of the Collector has no effect here: every span of the agent leaves",
     ),
     ignored(
-        "service.telemetry.resource",
-        "\"resource\" of the Collector has no effect here: the resource of the agent's own telemetry cannot be configured",
+        "service.telemetry.traces.propagators",
+        "\"propagators\" of the Collector has no effect here: traces of the agent begin and end with it",
+    ),
+    ignored(
+        "service.telemetry.traces.limits",
+        "\"limits\" of the Collector has no effect here: spans of the agent are small",
     ),
     ignored(
         "service.telemetry.logs.development",
