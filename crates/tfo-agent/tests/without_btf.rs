@@ -170,12 +170,23 @@ fn transitions_of_two_hundred_connections_are_their_owners() {
             ("last_ack closed", 200.0),
             ("listen closed", 1.0),
         ]);
-        assert_eq!((transitions("cli"), transitions("srv")), (client, server), "{test}");
+        // An interrupt in the midst of a program brings transitions that the kernel runs none for, and says how many.
+        let lost = sink.sum("tfo.ebpf.loss", &[("reason", "recursion")]);
+        let whole = |seen: f64, made: f64| (made - lost..=made).contains(&seen);
+        for (name, made) in [("cli", client), ("srv", server)] {
+            let seen = transitions(name);
+            println!("{test} {name}: {seen:?}, {lost} lost");
+            assert!(seen.keys().eq(made.keys()), "{test} {name}: {seen:?}");
+            assert!(
+                seen.values().zip(made.values()).all(|(seen, made)| whole(*seen, *made)),
+                "{test} {name}: {seen:?}"
+            );
+        }
         for (name, part) in [("cli", "active"), ("srv", "passive")] {
             let made = [("ebpf.comm", role(test, name)), ("ebpf.tcp.role", part), ("network.type", network)];
-            assert_eq!(sink.sum("ebpf.tcp.connections", &made), 200.0, "{test} {name}");
+            assert!(whole(sink.sum("ebpf.tcp.connections", &made), 200.0), "{test} {name}");
             let closed = sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", role(test, name))]);
-            assert_eq!(closed, 200.0, "{test} {name}");
+            assert!(whole(closed, 200.0), "{test} {name}: {closed}");
         }
     }
     expect_whole(&sink);
