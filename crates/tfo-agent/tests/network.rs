@@ -10,7 +10,7 @@ use std::time::Duration;
 use support::eventually;
 use support::measure::{Measurement, main_of, role};
 use support::net::Path;
-use support::process_one::GivenUp;
+use support::process_one::ProcessOne;
 use support::sink::Sink;
 use support::workload::{Workload, facts};
 
@@ -183,7 +183,7 @@ fn attempts_that_nobody_answers_time_out_and_their_syns_are_retransmits() {
     let measurement = measure();
     for (family, number) in [(4, 20), (6, 10)] {
         let before = books(&path)[0];
-        let given_up = GivenUp::at(7_000 + family);
+        let given_up = ProcessOne::attempts_given_up(7_000 + family);
         path.lose("all", 1, 1);
         let mut load =
             path.workload(1, role("to", &format!("cl{family}")), "timeouts", &[family, 7_000 + family, number]);

@@ -10,7 +10,7 @@ use support::agent::{Agent, pin_path};
 use support::measure::{Measurement, main_of, role};
 use support::net::Path;
 use support::page::Page;
-use support::process_one::GivenUp;
+use support::process_one::ProcessOne;
 use support::sink::{Sink, Stream};
 use support::workload::{Workload, facts, program};
 use support::{eventually, slow};
@@ -274,7 +274,7 @@ service:
 fn states_have_a_client_of_their_own_in_each_namespace() {
     let mut path = Path::start(role("n", "path"), 1);
     let measurement = measure();
-    let given_up = GivenUp::at(7_300);
+    let given_up = ProcessOne::attempts_given_up(7_300);
     path.lose("all", 1, 1);
     let mut load = path.workload(1, role("n", "cli"), "timeouts", &[4, 7_300, 10]);
     load.rested();
