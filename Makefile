@@ -65,7 +65,7 @@ docs-kernels: ## writes docs/kernels.md from the last runs of test-kernels
 	@tests/kernels/table >docs/kernels.md.part
 	@mv docs/kernels.md.part docs/kernels.md
 
-bench: ## encoding a batch, beside the same with opentelemetry-proto
+bench: ## writing and reading a batch, beside the same with opentelemetry-proto
 	@scripts/setup.sh build
 	$(CARGO) bench --locked -p otlp --bench encode
 

@@ -1,4 +1,4 @@
-//! What one export of 100,000 points costs: ours against opentelemetry-proto's structs and prost.
+//! What one export of 100,000 points costs, and reading it back: ours against opentelemetry-proto's structs and prost.
 #![expect(clippy::print_stdout, reason = "the figures are the product")]
 
 #[path = "../tests/reference/mod.rs"]
@@ -8,6 +8,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use otlp::Decoder;
 use pdata::{
     AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, OwnAttributes, Point, Process,
     Resource, Scope,
@@ -31,6 +33,16 @@ fn main() {
     let cold = report("ours, first time", cold);
     let prost = report("structs and prost", prost);
     println!("ours takes {:.3} of prost's time, {:.3} the first time", ours / prost, cold / prost);
+
+    let (request, mut decoder) = (otlp::encode(&warm), Decoder::default());
+    let (mut ours, mut prost) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(time(|| decoder.decode(&request)));
+        prost.push(time(|| ExportMetricsServiceRequest::decode(&request[..])));
+    }
+    let ours = report("read by ours", ours);
+    let prost = report("read by prost", prost);
+    println!("ours takes {:.3} of prost's time", ours / prost);
 }
 
 /// 1,000 processes x 20 syscalls x 5 metrics, the attribute sets shared between metrics.

@@ -3,7 +3,9 @@
 //! Tags are `field number << 3 | wire type`; the numbers are those of
 //! opentelemetry-proto's metrics.proto and metrics_service.proto.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes};
 use pdata::{
     Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, NumberKind, Point, ResourceMetrics,
     ScopeMetrics, Temporality,
@@ -20,12 +22,49 @@ use crate::wire::{put_attribute, put_bytes, put_varint};
 pub fn encode(batch: &Batch) -> Bytes {
     let mut lengths = Vec::new();
     let total = measure::request(batch, &mut lengths);
-    let mut writer = Writer { out: Vec::with_capacity(total), lengths: lengths.into_iter() };
+    let mut writer = Writer { out: Vec::with_capacity(total), lengths: lengths.into_iter(), piece: |_: &mut _| {} };
     for resource in &batch.resources {
         writer.resource_metrics(resource);
     }
     debug_assert_eq!(writer.out.len(), total);
     writer.out.into()
+}
+
+/// A batch that has been measured, and is written where the bytes are wanted: no copy of a whole request is made.
+#[derive(Debug)]
+pub struct Measured {
+    batch: Arc<Batch>,
+    lengths: Vec<usize>,
+    total: usize,
+}
+
+impl Measured {
+    /// Of `batch`.
+    #[must_use]
+    pub fn new(batch: Arc<Batch>) -> Self {
+        let mut lengths = Vec::new();
+        let total = measure::request(&batch, &mut lengths);
+        Self { batch, lengths, total }
+    }
+
+    /// Bytes that [`write`](Self::write) writes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.total
+    }
+
+    /// Writes what [`encode`] makes of the batch.
+    pub fn write(self, to: &mut impl BufMut) {
+        let piece = |out: &mut Vec<u8>| {
+            to.put_slice(out);
+            out.clear();
+        };
+        let mut writer = Writer { out: Vec::new(), lengths: self.lengths.into_iter(), piece };
+        for resource in &self.batch.resources {
+            writer.resource_metrics(resource);
+            (writer.piece)(&mut writer.out);
+        }
+    }
 }
 
 /// Bytes that [`encode`] makes of `batch`, told without making them.
@@ -34,13 +73,15 @@ pub fn encoded_len(batch: &Batch) -> usize {
     measure::request(batch, &mut Vec::new())
 }
 
-struct Writer {
+struct Writer<F> {
     out: Vec<u8>,
     /// Of the messages that are still to come, as measured.
     lengths: std::vec::IntoIter<usize>,
+    /// Called now and then with what is written; may take it away.
+    piece: F,
 }
 
-impl Writer {
+impl<F: FnMut(&mut Vec<u8>)> Writer<F> {
     fn resource_metrics(&mut self, ResourceMetrics { resource, scopes }: &ResourceMetrics) {
         self.open(0x0a);
         self.open(0x0a);
@@ -63,9 +104,11 @@ impl Writer {
         }
         for metric in metrics {
             self.metric(metric);
+            (self.piece)(&mut self.out);
         }
         for metric in histograms {
             self.histogram_metric(metric);
+            (self.piece)(&mut self.out);
         }
         self.schema_url(&scope.schema_url);
     }

@@ -197,6 +197,43 @@ fn points_that_are_no_good_are_counted_and_the_others_stay() {
 }
 
 #[test]
+fn fields_in_an_order_and_a_length_that_nobody_writes_are_read_as_opentelemetry_proto_reads_them() {
+    let attribute = |key: u8, value: u8| [0x0a, 1, key, 0x12, 2, 0x18, value];
+    let fields = [
+        [&[0x3a, 7][..], &attribute(b'b', 1)].concat(),
+        // Tags and lengths of more bytes than they need.
+        [&[0xba, 0, 7][..], &attribute(b'c', 2)].concat(),
+        [&[0x3a, 0x87, 0][..], &attribute(b'd', 3)].concat(),
+        [&[0x3a, 7][..], &attribute(b'a', 4)].concat(),
+        [&[0x11][..], &7_u64.to_le_bytes()].concat(),
+        [&[0x19][..], &8_u64.to_le_bytes()].concat(),
+        [&[0x31][..], &9_u64.to_le_bytes()].concat(),
+        [&[0xb1, 0][..], &10_u64.to_le_bytes()].concat(),
+        [&[0x11][..], &11_u64.to_le_bytes()].concat(),
+        vec![0x78, 1],
+        vec![0x40, 0],
+    ];
+    let message = |tag: u8, bytes: &[u8]| {
+        let [low, high] = [bytes.len() & 0x7f, bytes.len() >> 7].map(|part| u8::try_from(part).unwrap());
+        [&[tag, 0x80 | low, high], bytes].concat()
+    };
+    let mut rng = Rng::with_seed(3);
+    for round in 0..200 {
+        let point = |rng: &mut Rng| {
+            let mut fields = fields.clone();
+            rng.shuffle(&mut fields);
+            message(0x0a, &fields.concat())
+        };
+        // The second point is checked against what the first has.
+        let gauge = message(0x2a, &[point(&mut rng), point(&mut rng)].concat());
+        let metric = [&[0x0a, 1, b'm'][..], &gauge].concat();
+        let bytes = message(0x0a, &message(0x12, &message(0x12, &metric)));
+        let expected = normal(ExportMetricsServiceRequest::decode(&bytes[..]).unwrap());
+        assert_eq!(normal(reference::request(&decode(&bytes))), expected, "round {round}");
+    }
+}
+
+#[test]
 fn of_a_key_that_comes_twice_the_later_value_stays_and_keys_are_put_in_order() {
     let set = r#"[{"key":"b","value":{"intValue":1}},{"key":"a","value":{"intValue":"2"}},{"key":"b","value":{"intValue":3}}]"#;
     let json = format!(

@@ -25,6 +25,10 @@ fn random_batches_read_back_as_they_were() {
             let decoded = ExportMetricsServiceRequest::decode(otlp::encode(&batch)).unwrap();
             assert_eq!(decoded, expected, "round {round}");
         }
+        let (measured, mut written) = (otlp::Measured::new(Arc::new(batch.clone())), Vec::new());
+        let length = measured.encoded_len();
+        measured.write(&mut written);
+        assert_eq!((written.len(), &written), (length, &otlp::encode(&batch).to_vec()), "round {round}");
         let json = otlp::encode_json(&batch);
         assert_eq!(json.len(), otlp::encoded_json_len(&batch));
         let decoded: ExportMetricsServiceRequest = serde_json::from_slice(&json).unwrap();

@@ -68,6 +68,47 @@ impl<'a> Reader<'a> {
         Ok(Some((number, field)))
     }
 
+    /// The tag of the next field, if it is one byte long; moves nowhere.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    /// What is left.
+    #[inline]
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The next field, if it is bytes under the one-byte `tag` and no longer than nearly all are; moves on only then.
+    ///
+    /// What this and [`next_fixed64`](Self::next_fixed64) do not take, [`field`](Self::field) takes or refuses.
+    #[inline]
+    pub fn next_bytes(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (length, rest) = match self.rest {
+            [found, length, rest @ ..] if *found == tag && *length < 0x80 => (usize::from(*length), rest),
+            [found, low, high, rest @ ..] if *found == tag && (1..0x80).contains(high) => {
+                (usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)
+            }
+            _ => return None,
+        };
+        let (bytes, rest) = rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    /// The same of a field of 64 fixed bits.
+    #[inline]
+    pub fn next_fixed64(&mut self, tag: u8) -> Option<u64> {
+        let (found, rest) = self.rest.split_first().filter(|(found, _)| **found == tag)?;
+        debug_assert_eq!(found & 7, 1);
+        let (bits, rest) = rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(u64::from_le_bytes(*bits))
+    }
+
     /// A number, as in a field or in a packed list.
     ///
     /// # Errors
@@ -158,6 +199,39 @@ pub fn key_value(bytes: &[u8]) -> Result<(&str, &[u8]), Malformed> {
         }
     }
     Ok((text(key.unwrap_or_default())?, value.unwrap_or_default()))
+}
+
+/// The key of a `KeyValue` whose value is good: what [`key_value`] and [`any_value`] find, in one pass where it is as
+/// short as nearly all are.
+///
+/// # Errors
+/// Where one of the two has one.
+#[inline]
+pub fn checked_key(bytes: &[u8]) -> Result<&str, Malformed> {
+    if let Some(key) = short_key(bytes) {
+        return Ok(key);
+    }
+    let (key, value) = key_value(bytes)?;
+    any_value(value)?;
+    Ok(key)
+}
+
+/// The key of a short text and of a value that is a short text or a number; of anything else `None`, good or not.
+#[inline]
+fn short_key(bytes: &[u8]) -> Option<&str> {
+    let mut reader = Reader::new(bytes);
+    let (key, value) = (reader.next_bytes(0x0a)?, reader.next_bytes(0x12)?);
+    let good = match value {
+        [0x0a, ..] => {
+            let mut reader = Reader::new(value);
+            std::str::from_utf8(reader.next_bytes(0x0a)?).is_ok() && reader.is_at_end()
+        }
+        [0x10 | 0x18, number] => *number < 0x80,
+        [0x18, low, high] => *low >= 0x80 && *high < 0x80,
+        [0x21, bits @ ..] => bits.len() == 8,
+        _ => false,
+    };
+    std::str::from_utf8(key).ok().filter(|_| good && reader.is_at_end())
 }
 
 /// The value in an `AnyValue`.
@@ -255,6 +329,56 @@ mod tests {
             assert!(Reader::new(bytes).field().is_err(), "{bytes:?}");
         }
         assert_eq!(Reader::new(&[0x0a, 1, 7]).field(), Ok(Some((1, Field::Bytes(&[7])))));
+    }
+
+    #[test]
+    fn the_short_way_says_what_the_long_way_says() {
+        fn long(bytes: &[u8]) -> Result<&str, Malformed> {
+            let (key, value) = key_value(bytes)?;
+            any_value(value).map(|_| key)
+        }
+        let values = [
+            &[0x0a, 1, b'x'][..],
+            &[0x0a, 1, 0xff],
+            &[0x0a, 2, b'x'],
+            &[0x0a, 1, b'x', 0x10, 1],
+            &[0x0a, 0x81, 0, b'x'],
+            &[0x10, 1],
+            &[0x10, 0x80],
+            &[0x10, 0x80, 1],
+            &[0x18, 0xc8, 1],
+            &[0x18, 0x80, 0x80],
+            &[0x18, 1, 1],
+            &[0x21, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[0x21, 1],
+            &[0x20, 1],
+            &[0x2a, 0],
+            &[],
+        ];
+        for value in values {
+            let length = u8::try_from(value.len()).unwrap();
+            for head in [&[0x0a, 1, b'k', 0x12][..], &[0x0a, 1, 0xff, 0x12], &[0x0a, 0x81, 0, b'k', 0x12], &[0x12]] {
+                for tail in [&[][..], &[0x0a, 0], &[0x18, 1], &[0x18]] {
+                    let bytes = [head, &[length], value, tail].concat();
+                    assert_eq!(checked_key(&bytes), long(&bytes), "{bytes:?}");
+                }
+            }
+        }
+        let long_text = [&[0x0a, 1, b'k', 0x12, 0xcb, 1, 0x0a, 0xc8, 1][..], &[b'x'; 200]].concat();
+        assert_eq!((short_key(&long_text), long(&long_text)), (Some("k"), Ok("k")));
+    }
+
+    #[test]
+    fn a_field_that_is_not_short_stays_where_it_is() {
+        let all = [&[0x0a, 0xc8, 1][..], &[7; 200], &[0x11, 1, 2, 3, 4, 5, 6, 7, 8, 0x0a, 0x81, 0, 9]].concat();
+        let mut reader = Reader::new(&all);
+        assert_eq!((reader.next_bytes(0x12), reader.next_fixed64(0x11)), (None, None));
+        assert_eq!(reader.next_bytes(0x0a), Some(&[7; 200][..]));
+        assert_eq!(reader.next_fixed64(0x11), Some(0x0807_0605_0403_0201));
+        assert_eq!((reader.next_bytes(0x0a), reader.peek()), (None, Some(0x0a)));
+        assert_eq!(reader.field(), Ok(Some((1, Field::Bytes(&[9])))));
+        let mut cut = Reader::new(&[0x0a, 2, 0]);
+        assert_eq!((cut.next_bytes(0x0a), cut.rest().len()), (None, 3));
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! A gRPC codec of bytes: requests come encoded already, answers are decoded by `otlp`.
+//! A gRPC codec: requests are written by `otlp` where tonic wants their bytes, answers are bytes that `otlp` decodes.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, Bytes};
+use otlp::Measured;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BytesCodec;
+pub(crate) struct OtlpCodec;
 
-impl Codec for BytesCodec {
-    type Encode = Bytes;
+impl Codec for OtlpCodec {
+    type Encode = Measured;
     type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
@@ -22,18 +23,18 @@ impl Codec for BytesCodec {
     }
 }
 
-impl Encoder for BytesCodec {
-    type Item = Bytes;
+impl Encoder for OtlpCodec {
+    type Item = Measured;
     type Error = Status;
 
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.reserve(item.len());
-        buffer.put(item);
+    fn encode(&mut self, item: Measured, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.reserve(item.encoded_len());
+        item.write(buffer);
         Ok(())
     }
 }
 
-impl Decoder for BytesCodec {
+impl Decoder for OtlpCodec {
     type Item = Bytes;
     type Error = Status;
 

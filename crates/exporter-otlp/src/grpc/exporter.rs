@@ -14,6 +14,7 @@ use http::Uri;
 use http::header::AUTHORIZATION;
 use http::uri::{PathAndQuery, Scheme};
 use hyper_util::rt::TokioIo;
+use otlp::Measured;
 use pdata::Batch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -24,7 +25,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Extensions, Request, Status};
 use tower_service::Service;
 
-use super::codec::BytesCodec;
+use super::codec::OtlpCodec;
 use super::config::Config;
 use crate::USER_AGENT;
 use crate::dial::{Dialer, H2, Stream};
@@ -84,7 +85,7 @@ impl OtlpGrpc {
         })
     }
 
-    async fn attempt(&mut self, request: Bytes) -> Result<Bytes, ExportError> {
+    async fn attempt(&mut self, request: Measured) -> Result<Bytes, ExportError> {
         let client = self.client.get_or_insert_with(|| {
             let channel = self.endpoint.connect_with_connector_lazy(Connector(self.dialer.clone()));
             let client = Grpc::new(channel).accept_compressed(CompressionEncoding::Gzip);
@@ -130,7 +131,7 @@ impl Exporter for OtlpGrpc {
 
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {
         Box::pin(async move {
-            let answer = self.attempt(otlp::encode(&batch)).await?;
+            let answer = self.attempt(Measured::new(batch.clone())).await?;
             Ok(match otlp::decode_response(&answer) {
                 Ok(partial) => {
                     Accepted { rejected: partial.rejected.min(batch.items() as u64), message: partial.message }
@@ -179,9 +180,9 @@ impl Service<Uri> for Connector {
     }
 }
 
-async fn call(client: &mut Grpc<Channel>, request: Request<Bytes>) -> Result<Bytes, Status> {
+async fn call(client: &mut Grpc<Channel>, request: Request<Measured>) -> Result<Bytes, Status> {
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    let answer = client.unary(request, PathAndQuery::from_static(METHOD), BytesCodec).await?;
+    let answer = client.unary(request, PathAndQuery::from_static(METHOD), OtlpCodec).await?;
     Ok(answer.into_inner())
 }
 

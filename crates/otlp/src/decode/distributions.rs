@@ -7,7 +7,7 @@ use pdata::{
     Distribution, ExplicitHistogram, ExponentialHistogram, Extras, HistogramPoint, Instrument, Summary, UnixNanos,
 };
 
-use super::sets::Sets;
+use super::sets::{Checked, Sets};
 use super::{Rejected, each_message};
 
 /// What the points of all three kinds have.
@@ -36,14 +36,14 @@ pub(super) fn read(
         _ => (1, 10),
     };
     let mut bounds: Arc<[f64]> = Arc::default();
-    let mut read = Vec::new();
+    let (mut read, mut checked) = (Vec::new(), Checked::default());
     each_message(data, 1, |bytes| {
         let mut set = sets.begin_point();
         let mut common = Common::default();
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.field()? {
             match field {
-                (number, Field::Bytes(bytes)) if number == attributes => set.push(bytes)?,
+                (number, Field::Bytes(bytes)) if number == attributes => set.push(bytes, &mut checked)?,
                 (number, Field::Varint(bits)) if number == flags => common.missing = bits & 1 != 0,
                 (2, Field::Fixed64(bits)) => common.start = bits,
                 (3, Field::Fixed64(bits)) => common.time = bits,

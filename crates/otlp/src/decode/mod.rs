@@ -16,8 +16,8 @@ use pdata::{
 };
 
 use known::{Described, Known};
-use points::Numbers;
-use sets::Sets;
+use points::{Numbers, Read};
+use sets::{Checked, Sets};
 
 /// What a request comes to.
 #[derive(Debug, Default)]
@@ -35,6 +35,7 @@ pub struct Decoded {
 pub struct Decoder {
     known: Known,
     sets: Sets,
+    read: Vec<Read>,
     rejected: Rejected,
 }
 
@@ -113,11 +114,17 @@ impl Decoder {
         })?;
         self.sets.begin_scope();
         let mut metrics = ScopeMetrics { scope, metrics: Vec::new(), histograms: Vec::new() };
-        each_message(bytes, 2, |bytes| self.metric(bytes, &mut metrics))?;
+        let mut checked = Checked::default();
+        each_message(bytes, 2, |bytes| self.metric(bytes, &mut checked, &mut metrics))?;
         Ok(metrics)
     }
 
-    fn metric(&mut self, bytes: &[u8], to: &mut ScopeMetrics) -> Result<(), Malformed> {
+    fn metric<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        checked: &mut Checked<'b>,
+        to: &mut ScopeMetrics,
+    ) -> Result<(), Malformed> {
         let mut texts = [&[][..]; 3];
         let mut data = None;
         let mut reader = Reader::new(bytes);
@@ -160,7 +167,8 @@ impl Decoder {
         };
         let descriptor = |number| Described { texts, instrument, temporality, number };
         if matches!(kind, 5 | 7) {
-            let Numbers { whole, double, missing } = points::read(data, &mut self.sets, &mut self.rejected)?;
+            let numbers = points::read(data, &mut self.read, &mut self.sets, checked, &mut self.rejected)?;
+            let Numbers { whole, double, missing } = numbers;
             let kinds = [(NumberKind::Signed, whole), (NumberKind::Double, double), (NumberKind::Missing, missing)];
             for (number, points) in kinds.into_iter().filter(|(_, points)| !points.is_empty()) {
                 to.metrics.push(Metric { descriptor: self.known.descriptor(&descriptor(number)), points });
@@ -204,6 +212,7 @@ struct Aggregation {
 fn aggregation(bytes: &[u8]) -> Result<Aggregation, Malformed> {
     let mut aggregation = Aggregation::default();
     let mut reader = Reader::new(bytes);
+    while reader.next_bytes(0x0a).is_some() {}
     while let Some(field) = reader.field()? {
         match field {
             (2, Field::Varint(number)) => aggregation.temporality = number,
@@ -238,11 +247,16 @@ fn each_message<'a>(
     mut visit: impl FnMut(&'a [u8]) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
     let mut reader = Reader::new(bytes);
-    while let Some((found, field)) = reader.field()? {
+    // The tag of most, where it is one byte.
+    let tag = u8::try_from(number << 3 | 2).unwrap_or_default();
+    loop {
+        while let Some(bytes) = reader.next_bytes(tag) {
+            visit(bytes)?;
+        }
+        let Some((found, field)) = reader.field()? else { return Ok(()) };
         if found == number {
             let Field::Bytes(bytes) = field else { return Err(WRONG_TYPE) };
             visit(bytes)?;
         }
     }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pdata::Attributes;
-use pdata::wire::{Field, Malformed, Reader, WRONG_TYPE, any_value, key_value};
+use pdata::wire::{Field, Malformed, Reader, WRONG_TYPE, checked_key, key_value};
 
 use crate::wire::put_bytes;
 
@@ -28,10 +28,29 @@ enum Place {
     Known(Arc<Attributes>),
 }
 
+/// Attributes of the point before, each in its place: what is the same has been checked.
+#[derive(Debug, Default)]
+pub(super) struct Checked<'b>([(&'b [u8], &'b str); 8]);
+
+impl<'b> Checked<'b> {
+    #[inline]
+    fn key(&mut self, place: usize, bytes: &'b [u8]) -> Result<&'b str, Malformed> {
+        match self.0.get_mut(place) {
+            Some((before, key)) if *before == bytes && !bytes.is_empty() => Ok(*key),
+            Some(before) => {
+                let key = checked_key(bytes)?;
+                *before = (bytes, key);
+                Ok(key)
+            }
+            None => checked_key(bytes),
+        }
+    }
+}
+
 /// A block that is larger takes no more sets.
 const FULL: usize = 4096;
 /// The tag of attributes in a point of a number, which is what their encoded form begins with.
-const TAG: u8 = 0x3a;
+pub(super) const TAG: u8 = 0x3a;
 
 impl Sets {
     /// To be called before the metrics of a scope.
@@ -45,7 +64,7 @@ impl Sets {
             self.settle();
         }
         let at = self.block.len();
-        Point { sets: self, at, last: None, in_order: true }
+        Point { sets: self, at, place: 0, last: None, in_order: true }
     }
 
     /// Gives those that are pending their block.
@@ -78,6 +97,8 @@ impl Sets {
 pub(super) struct Point<'s, 'b> {
     sets: &'s mut Sets,
     at: usize,
+    /// Number of the next attribute.
+    place: usize,
     last: Option<&'b str>,
     in_order: bool,
 }
@@ -85,12 +106,30 @@ pub(super) struct Point<'s, 'b> {
 impl<'b> Point<'_, 'b> {
     /// Takes a `KeyValue`.
     #[inline]
-    pub(super) fn push(&mut self, bytes: &'b [u8]) -> Result<(), Malformed> {
-        let (key, value) = key_value(bytes)?;
-        any_value(value)?;
+    pub(super) fn push(&mut self, bytes: &'b [u8], checked: &mut Checked<'b>) -> Result<(), Malformed> {
+        self.check(bytes, checked)?;
+        put_bytes(&mut self.sets.block, TAG, bytes);
+        Ok(())
+    }
+
+    /// Takes the attributes that stand next in the point of a number, as far as each is short.
+    #[inline]
+    pub(super) fn push_run(&mut self, reader: &mut Reader<'b>, checked: &mut Checked<'b>) -> Result<(), Malformed> {
+        let rest = reader.rest();
+        while let Some(bytes) = reader.next_bytes(TAG) {
+            self.check(bytes, checked)?;
+        }
+        // Their fields are written as they are kept.
+        self.sets.block.extend_from_slice(&rest[..rest.len() - reader.rest().len()]);
+        Ok(())
+    }
+
+    #[inline]
+    fn check(&mut self, bytes: &'b [u8], checked: &mut Checked<'b>) -> Result<(), Malformed> {
+        let key = checked.key(self.place, bytes)?;
+        self.place += 1;
         self.in_order &= self.last.is_none_or(|last| last < key);
         self.last = Some(key);
-        put_bytes(&mut self.sets.block, TAG, bytes);
         Ok(())
     }
 
