@@ -91,7 +91,7 @@ def of_answer(answer):
     samples, native = {}, {}
     for each in json.loads(answer)["data"]["result"]:
         name = each["metric"].get("__name__")
-        labels = frozenset((key, value) for key, value in each["metric"].items() if key not in ("__name__", "job", "instance"))
+        labels = frozenset(pair for pair in each["metric"].items() if not streams.is_about_source(pair[0]))
         if "value" in each:
             samples[(name, labels)] = float(each["value"][1])
         else:

@@ -99,6 +99,11 @@ SEED_LABELS = {"process.pid": "pid", "ebpf.comm": "comm", "otel.metric.overflow"
 UNITS = {"s": "seconds", "By": "bytes"}
 
 
+def is_about_source(label):
+    """Whether a label says who was asked or who observed it, and not which stream it is."""
+    return label.startswith("otel_scope_") or label.removeprefix("exported_") in ("__name__", "job", "instance")
+
+
 def label_of(key):
     """An attribute's label by the OTLP-to-Prometheus rules."""
     return re.sub(r"[^a-zA-Z0-9_]", "_", key)
@@ -165,7 +170,7 @@ def parse_page(text):
         labels = {
             key: re.sub(r'\\[\\"n]', lambda escape: ESCAPES[escape.group()], text)
             for key, text in LABEL.findall(inner or "")
-            if not key.startswith("otel_scope_") and key not in {"job", "instance"}
+            if not is_about_source(key)
         }
         key = (name, frozenset(labels.items()))
         if key in samples:
