@@ -40,7 +40,7 @@ test-e2e: build ## the agent against a real OpenTelemetry Collector, a real Prom
 	@scripts/setup.sh e2e
 	@tests/e2e/build-collector
 	@tests/compat/record --check
-	$(CARGO) build --locked -p tfo-agent --example known_histograms
+	$(CARGO) build --locked --workspace --example known_histograms
 	@tests/e2e/histograms $(TARGET)/debug/examples/known_histograms
 	@$(SUDO) tests/e2e/run
 	@$(SUDO) tests/e2e/sidecar
