@@ -280,7 +280,7 @@ proptest! {
             }
         }
         if let Ok(decoded) = Decoder::default().decode(&bytes) {
-            prop_assert!(ExportMetricsServiceRequest::decode(&*bytes).is_ok());
+            // prost looks into what is left out here, too, so that it may refuse more.
             // What was taken can be sent on.
             let again = otlp::encode(&decoded.batch);
             prop_assert!(ExportMetricsServiceRequest::decode(&*again).is_ok());
