@@ -9,6 +9,7 @@
 pub mod config;
 
 mod delivery;
+mod endpoint;
 mod exporter;
 mod extension;
 mod factory;
@@ -22,6 +23,7 @@ mod status;
 mod storage;
 
 pub use delivery::{Delivery, QueueConfig, Sizer, read_temporality};
+pub use endpoint::{Endpoint, ListenError};
 pub use exporter::{Accepted, ExportError, Exporter, RetryConfig};
 pub use extension::{Extension, Extensions};
 pub use factory::{

@@ -1,12 +1,11 @@
 //! The HTTP server of the page: every address of a host name, few connections, short lives.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use component::Shutdown;
+use component::{Endpoint, ListenError, Shutdown};
 use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -14,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -36,11 +35,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on every address of `host`.
-    pub(crate) async fn start(host: &str, port: u16, site: Arc<Site>) -> Result<Self, ListenError> {
-        let sockets = bind(host, port).await?;
-        let addresses = sockets.iter().map(TcpListener::local_addr).collect::<io::Result<_>>();
-        let addresses = addresses.map_err(|error| ListenError { what: host.to_owned(), error })?;
+    /// Listens on every address of `endpoint`.
+    pub(crate) async fn start(endpoint: &Endpoint, site: Arc<Site>) -> Result<Self, ListenError> {
+        let sockets = endpoint.listen().await?;
+        let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         for socket in sockets {
@@ -59,51 +57,6 @@ impl Server {
         self.stop.send_replace(true);
         let ended = async { while self.listeners.join_next().await.is_some() {} };
         let _ = timeout(GRACE, ended).await;
-    }
-}
-
-/// Why a server could not listen.
-#[derive(Debug)]
-pub(crate) struct ListenError {
-    /// The address, or the host name where it has none.
-    pub(crate) what: String,
-    pub(crate) error: io::Error,
-}
-
-/// Binds every address of `host`; with port 0 the first picks the port for all.
-///
-/// An address of a family that the machine lacks is left out. A port that somebody else
-/// holds on one of them is an error: half of the scrapers would read another's page.
-async fn bind(host: &str, mut port: u16) -> Result<Vec<TcpListener>, ListenError> {
-    let unresolved = |error| ListenError { what: host.to_owned(), error };
-    let addresses: Vec<SocketAddr> = if host == "localhost" {
-        // RFC 6761 section 6.3; many a container's /etc/hosts names only the first.
-        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
-    } else {
-        lookup_host((host, port)).await.map_err(unresolved)?.collect()
-    };
-    let (mut sockets, mut skipped) = (Vec::new(), None);
-    for mut address in addresses {
-        address.set_port(port);
-        match TcpListener::bind(address).await {
-            Ok(socket) => {
-                port = socket.local_addr().map_or(port, |bound| bound.port());
-                sockets.push(socket);
-            }
-            Err(error) => {
-                let fatal = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
-                let error = ListenError { what: address.to_string(), error };
-                if fatal {
-                    return Err(error);
-                }
-                skipped = Some(error);
-            }
-        }
-    }
-    match skipped {
-        Some(error) if sockets.is_empty() => Err(error),
-        _ if sockets.is_empty() => Err(unresolved(io::Error::other("it has no address"))),
-        _ => Ok(sockets),
     }
 }
 

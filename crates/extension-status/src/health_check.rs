@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use component::config::{Configuration, Section};
-use component::{BoxFuture, Extension, ExtensionFactory, Observe, Stability};
+use component::{BoxFuture, Endpoint, Extension, ExtensionFactory, Observe, Stability};
 use http::StatusCode;
 use serde_json::json;
 
-use crate::server::{Answer, Answers, Endpoint, Server};
+use crate::server::{Answer, Answers, Server, read_endpoint};
 use crate::time::{go_duration, rfc3339};
 
 /// The `health_check` extension type.
@@ -37,7 +37,7 @@ struct Config {
 
 impl Configuration for Config {
     fn read(section: &mut Section<'_>) -> Self {
-        let endpoint = Endpoint::read(section, "localhost:13133");
+        let endpoint = read_endpoint(section, "localhost:13133");
         let path: String = section.field("path", "what is asked for", "/".to_owned());
         if !path.starts_with('/') {
             section.fault_at("path", "must start with /");

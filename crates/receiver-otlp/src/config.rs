@@ -1,5 +1,6 @@
 //! Keys of `otlp`, as the Collector has them.
 
+use component::Endpoint;
 use component::config::{Configuration, Section};
 
 /// Keys of `otlp`; at least one protocol, or reading them noted a fault.
@@ -35,15 +36,6 @@ pub struct Http {
     pub max_body: usize,
     /// Where metrics are taken.
     pub path: String,
-}
-
-/// `host:port`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Without the brackets of an IPv6 address.
-    pub host: String,
-    /// 0 picks a free one.
-    pub port: u16,
 }
 
 /// Keys of `tls`.
@@ -144,13 +136,4 @@ fn endpoint(section: &mut Section<'_>, default: &str) -> Endpoint {
         section.fault_at("endpoint", format!("{text:?} is no host:port, such as {default}, 0.0.0.0:4317 or [::]:4317"));
         Endpoint::default()
     })
-}
-
-impl Endpoint {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (host, port) = text.rsplit_once(':')?;
-        let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        let plain = !host.is_empty() && !host.contains(['/', ' ', '[', ']']);
-        Some(Self { host: host.to_owned(), port: port.parse().ok()? }).filter(|_| plain)
-    }
 }

@@ -1,7 +1,5 @@
 //! Ports and connections: few, and none that never ends its handshake.
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +9,12 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::Endpoint;
 use crate::intake::Intake;
 use crate::web::Web;
 use crate::{grpc, web};
@@ -37,35 +34,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(3);
 /// What a sender may have under way on one stream, and on one connection: about a request.
 const WINDOWS: (u32, u32) = (1 << 20, 4 << 20);
-
-/// Binds every address of the host; with port 0 the first picks the port for all.
-pub(crate) async fn bind(endpoint: &Endpoint) -> Result<Vec<TcpListener>, String> {
-    let (host, mut port) = (endpoint.host.as_str(), endpoint.port);
-    let addresses: Vec<SocketAddr> = if host == "localhost" {
-        // RFC 6761 section 6.3; many a container's /etc/hosts names only the first.
-        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
-    } else {
-        lookup_host((host, port)).await.map_err(|error| format!("{host}: {error}"))?.collect()
-    };
-    let (mut sockets, mut skipped) = (Vec::new(), format!("{host}: it has no address"));
-    for mut address in addresses {
-        address.set_port(port);
-        match TcpListener::bind(address).await {
-            Ok(socket) => {
-                port = socket.local_addr().map_or(port, |bound| bound.port());
-                sockets.push(socket);
-            }
-            Err(error) => {
-                skipped = format!("{address}: {error}");
-                // A family that the machine lacks is left out; a port that somebody else has is not.
-                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) {
-                    return Err(skipped);
-                }
-            }
-        }
-    }
-    if sockets.is_empty() { Err(skipped) } else { Ok(sockets) }
-}
 
 /// Serves the connections of `socket` until `stop`; those that are open then may end what they have begun.
 pub(crate) async fn serve(socket: TcpListener, tls: Option<TlsAcceptor>, speaks: Speaks, mut stop: Shutdown) {

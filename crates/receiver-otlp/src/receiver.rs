@@ -1,14 +1,14 @@
 //! The receiver: its ports, from start to end.
 
 use component::config::Configuration;
-use component::{BoxFuture, Output, Receiver, ReceiverFactory, Reporter, Shutdown, Stability, Status};
+use component::{BoxFuture, Endpoint, Output, Receiver, ReceiverFactory, Reporter, Shutdown, Stability, Status};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Config, Endpoint, Tls};
+use crate::config::{Config, Tls};
 use crate::intake::Intake;
-use crate::listen::{Speaks, bind, serve};
+use crate::listen::{Speaks, serve};
 use crate::web::Web;
 
 /// The `otlp` receiver type.
@@ -67,9 +67,7 @@ impl OtlpReceiver {
     ) -> Result<Vec<(TcpListener, Option<TlsAcceptor>)>, String> {
         let key = format!("receivers::{}::protocols::{protocol}", self.id);
         let tls = tls.acceptor(alpn).map_err(|(file, text)| format!("{key}::tls::{file}: {text}"))?;
-        let sockets = bind(endpoint)
-            .await
-            .map_err(|text| format!("cannot listen on {text}; change {key}::endpoint or stop the other process"))?;
+        let sockets = endpoint.listen().await.map_err(|error| error.advise(&format!("{key}::endpoint")))?;
         for address in sockets.iter().filter_map(|socket| socket.local_addr().ok()) {
             tracing::info!(protocol, %address, tls = tls.is_some(), "OTLP receiver open");
         }

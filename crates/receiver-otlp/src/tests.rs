@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::config::{Entry, Faults, Node, Position, Section, Value};
-use component::{Output, Reporter, Shutdown};
+use component::{Endpoint, Output, Reporter, Shutdown};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -21,7 +21,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic::{Code, Status};
 
-use crate::config::{Config, Endpoint, Grpc, Http, Tls};
+use crate::config::{Config, Grpc, Http, Tls};
 use crate::receiver::OtlpReceiver;
 use component::config::Configuration;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use component::Endpoint;
 use component::config::{Configuration, Section};
 
 use crate::auth::BasicAuth;
@@ -14,10 +15,8 @@ use crate::translate::{Strategy, is_plain_label};
 /// Keys of `prometheus`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Host of `endpoint`, without the brackets of an IPv6 address.
-    pub host: String,
-    /// Port of `endpoint`; 0 picks a free one.
-    pub port: u16,
+    /// Where the page is.
+    pub endpoint: Endpoint,
     /// Whose names the page uses.
     pub naming: Naming,
     /// What becomes of OpenTelemetry's names.
@@ -51,10 +50,10 @@ impl Configuration for Config {
             "host:port to listen on, at every address of the host",
             "localhost:8888".to_owned(),
         );
-        let (host, port) = parse_endpoint(&endpoint).unwrap_or_else(|| {
+        let endpoint = Endpoint::parse(&endpoint).unwrap_or_else(|| {
             let text = format!("{endpoint:?} is no host:port, such as localhost:8888, 0.0.0.0:8888 or [::]:8888");
             section.fault_at("endpoint", text);
-            Default::default()
+            Endpoint::default()
         });
         let naming = section.choice(
             "naming",
@@ -96,8 +95,7 @@ impl Configuration for Config {
         }
         section.refuse("auth", "\"auth\" is not supported: write basic_auth: {htpasswd_file: ...}");
         Self {
-            host,
-            port,
+            endpoint,
             naming,
             translation_strategy,
             namespace,
@@ -157,13 +155,6 @@ impl Config {
             send_created: self.send_created_timestamps,
         }
     }
-}
-
-pub(super) fn parse_endpoint(endpoint: &str) -> Option<(String, u16)> {
-    let (host, port) = endpoint.rsplit_once(':')?;
-    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    let plain = !host.is_empty() && !host.contains(['/', ' ', '[', ']']);
-    Some((host.to_owned(), port.parse().ok()?)).filter(|_| plain)
 }
 
 /// Those that samples have by themselves.

@@ -7,15 +7,15 @@ use std::time::SystemTime;
 
 use component::config::Configuration;
 use component::{
-    Accepted, BoxFuture, BuildError, BuiltExporter, ComponentId, Delivery, ExportError, Exporter, ExporterFactory,
-    Stability,
+    Accepted, BoxFuture, BuildError, BuiltExporter, ComponentId, Delivery, Endpoint, ExportError, Exporter,
+    ExporterFactory, Stability,
 };
 use pdata::Batch;
 
 use crate::auth::Guard;
 use crate::clients::Clients;
 use crate::page::Held;
-use crate::server::{ListenError, Server, Site};
+use crate::server::{Server, Site};
 use crate::tls::Acceptor;
 pub use config::Config;
 
@@ -40,8 +40,7 @@ pub static FACTORY: ExporterFactory = ExporterFactory {
 #[derive(Debug)]
 pub struct Prometheus {
     id: ComponentId,
-    host: String,
-    port: u16,
+    endpoint: Endpoint,
     site: Arc<Site>,
     server: Option<Server>,
 }
@@ -59,25 +58,15 @@ impl Prometheus {
             guard: Guard::new(&config.basic_auth)?,
             clients: Clients::new(),
         };
-        let (host, port, site) = (config.host.clone(), config.port, Arc::new(site));
-        Ok(Self { id: id.clone(), host, port, site, server: None })
-    }
-
-    /// Says what could not be listened on, why, and what to do.
-    fn explain(&self, ListenError { what, error }: &ListenError) -> String {
-        let or_stop = match error.kind() {
-            std::io::ErrorKind::AddrInUse => " or stop the other process",
-            _ => "",
-        };
-        format!("cannot listen on {what}: {error}; change exporters::{}::endpoint{or_stop}", self.id)
+        Ok(Self { id: id.clone(), endpoint: config.endpoint.clone(), site: Arc::new(site), server: None })
     }
 }
 
 impl Exporter for Prometheus {
     fn start(&mut self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
-            let server = Server::start(&self.host, self.port, self.site.clone()).await;
-            let server = server.map_err(|error| self.explain(&error))?;
+            let server = Server::start(&self.endpoint, self.site.clone()).await;
+            let server = server.map_err(|error| error.advise(&format!("exporters::{}::endpoint", self.id)))?;
             for address in server.addresses() {
                 let scheme = if self.site.tls.is_some() { "https" } else { "http" };
                 tracing::info!(url = %format_args!("{scheme}://{address}/metrics"), "scrape page open");

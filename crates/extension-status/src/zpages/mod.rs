@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use component::config::{Configuration, Section};
-use component::{BoxFuture, Extension, ExtensionFactory, Observe, Stability};
+use component::{BoxFuture, Endpoint, Extension, ExtensionFactory, Observe, Stability};
 use http::StatusCode;
 
-use crate::server::{Answer, Answers, Endpoint, Server};
+use crate::server::{Answer, Answers, Server, read_endpoint};
 use rates::History;
 
 /// The `zpages` extension type.
@@ -40,7 +40,7 @@ struct Config {
 
 impl Configuration for Config {
     fn read(section: &mut Section<'_>) -> Self {
-        Self { endpoint: Endpoint::read(section, "localhost:55679") }
+        Self { endpoint: read_endpoint(section, "localhost:55679") }
     }
 }
 

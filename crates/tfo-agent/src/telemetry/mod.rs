@@ -15,6 +15,7 @@ use std::time::Duration;
 use component::Observe;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanProcessor as _,
@@ -76,24 +77,29 @@ impl Telemetry {
     /// Sends what is left, for a while, and ends the threads.
     pub(crate) async fn stop(self) {
         let Self { traces, metrics, .. } = self;
-        let traces = traces.map(|(provider, _)| move || drop(provider.shutdown_with_timeout(FLUSH)));
-        let metrics = metrics.map(|provider| move || drop(provider.shutdown_with_timeout(FLUSH)));
+        let traces = traces.map(|(provider, _)| move || provider.shutdown_with_timeout(FLUSH));
+        let metrics = metrics.map(|provider| move || provider.shutdown_with_timeout(FLUSH));
         tokio::join!(end("traces", traces), end("metrics", metrics));
     }
 }
 
 /// Runs `shutdown`, which blocks while this thread has to move its bytes.
-async fn end(telemetry: &str, shutdown: Option<impl FnOnce() + Send + 'static>) {
+async fn end(telemetry: &str, shutdown: Option<impl FnOnce() -> OTelSdkResult + Send + 'static>) {
     let Some(shutdown) = shutdown else { return };
     let (done, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("telemetry-end".to_owned());
     let spawned = thread.spawn(move || {
-        shutdown();
         // Nobody listens any more where it took too long.
-        let _ = done.send(());
+        let _ = done.send(shutdown());
     });
-    if spawned.is_err() || timeout(FLUSH, ended).await.is_err() {
-        tracing::warn!(telemetry, "the last of the agent's own telemetry could not be sent in time");
+    // The SDK watches the time too, not everywhere: who of the two gives up first is chance.
+    let result = match timeout(FLUSH, ended).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(OTelSdkError::InternalFailure(spawned.map_or_else(|e| e.to_string(), |_| "it died".into()))),
+        Err(_) => Err(OTelSdkError::Timeout(FLUSH)),
+    };
+    if let Err(error) = result {
+        tracing::warn!(telemetry, %error, "the last of the agent's own telemetry could not be sent");
     }
 }
 

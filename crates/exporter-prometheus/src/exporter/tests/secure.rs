@@ -94,7 +94,7 @@ async fn scrape(address: SocketAddr, connector: &TlsConnector) -> Option<(String
 async fn the_page_comes_by_tls_and_a_certificate_that_was_rotated_is_taken_up() {
     let authority = Authority::new();
     let first = authority.issue("page");
-    let (mut exporter, address) = started(Config { port: 0, tls: authority.tls(false), ..default() }).await;
+    let (mut exporter, address) = started(Config { endpoint: at(0), tls: authority.tls(false), ..default() }).await;
     let (page, certificate) = scrape(address, &authority.connector(None)).await.unwrap();
     assert!(page.contains("tfo_ebpf_things_total 42") && certificate == first);
     let plain = request_with(address, "GET /metrics", b"").await;
@@ -114,7 +114,7 @@ async fn with_client_ca_file_nobody_reads_without_a_certificate() {
     let authority = Authority::new();
     authority.issue("page");
     authority.issue("scraper");
-    let (mut exporter, address) = started(Config { port: 0, tls: authority.tls(true), ..default() }).await;
+    let (mut exporter, address) = started(Config { endpoint: at(0), tls: authority.tls(true), ..default() }).await;
     assert!(scrape(address, &authority.connector(None)).await.is_none());
     assert!(scrape(address, &authority.connector(Some("scraper"))).await.is_some());
     let stranger = Authority::new();
@@ -129,7 +129,7 @@ async fn with_client_ca_file_nobody_reads_without_a_certificate() {
 async fn with_passwords_the_page_is_for_those_who_have_one() {
     let htpasswd = format!("sam:{}", bcrypt::hash("secret", 4).unwrap());
     let basic_auth = BasicAuth { htpasswd, ..BasicAuth::default() };
-    let (mut exporter, address) = started(Config { port: 0, basic_auth, ..default() }).await;
+    let (mut exporter, address) = started(Config { endpoint: at(0), basic_auth, ..default() }).await;
     let refused = request(address, "GET /metrics").await;
     assert!(refused.starts_with("HTTP/1.1 401") && refused.contains("www-authenticate: Basic realm="), "{refused}");
     let wrong = request_with(address, "GET /metrics", b"Authorization: Basic c2FtOndyb25n\r\n").await;
