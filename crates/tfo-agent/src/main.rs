@@ -6,6 +6,7 @@ mod components;
 mod guide;
 mod inventory;
 mod logs;
+mod manual;
 mod reload;
 mod schema;
 mod start;
@@ -24,5 +25,7 @@ fn main() -> ExitCode {
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
+        cli::Command::Completions { shell } => manual::completions(shell),
+        cli::Command::Manual { directory } => manual::write(&directory),
     }
 }
