@@ -7,8 +7,10 @@ mod guide;
 mod inventory;
 mod logs;
 mod reload;
+mod rights;
 mod schema;
 mod start;
+mod supervisor;
 mod telemetry;
 mod unpin;
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig(options) => start::print_config(&options),
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
+        cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
     }
 }
