@@ -9,6 +9,10 @@ mod catalog;
 mod collectors;
 mod extension;
 mod host;
+#[cfg(tfo_kernel)]
+mod kernel;
+#[cfg(not(tfo_kernel))]
+#[path = "elsewhere.rs"]
 mod kernel;
 mod receiver;
 mod resource;

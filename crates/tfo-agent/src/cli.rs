@@ -36,6 +36,11 @@ pub(crate) enum Command {
         #[arg(long, default_value = receiver_ebpf::DEFAULT_PIN_PATH, value_name = "DIRECTORY")]
         pin_path: PathBuf,
     },
+    /// Print what has a shell complete this command line.
+    Completions { shell: clap_complete::Shell },
+    /// Write the manual pages, for those who make packages.
+    #[command(hide = true)]
+    Manual { directory: PathBuf },
 }
 
 #[derive(Debug, Args)]

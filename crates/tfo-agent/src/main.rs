@@ -6,6 +6,7 @@ mod components;
 mod guide;
 mod inventory;
 mod logs;
+mod manual;
 mod reload;
 mod rights;
 mod schema;
@@ -27,5 +28,7 @@ fn main() -> ExitCode {
         cli::Command::Components(_) => inventory::print(),
         cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
+        cli::Command::Completions { shell } => manual::completions(shell),
+        cli::Command::Manual { directory } => manual::write(&directory),
     }
 }

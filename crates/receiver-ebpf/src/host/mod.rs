@@ -153,6 +153,10 @@ impl Host {
         match Running::start(config, &readings) {
             Ok(running) => *state = State::Running(Box::new(running)),
             Err(error @ LoadError::Locked { .. }) => return Err(error),
+            #[cfg(not(tfo_kernel))]
+            Err(LoadError::NotLinux) => {
+                tracing::info!("eBPF collector: not running on Linux, metrics will be empty");
+            }
             Err(error) => {
                 for collector in collectors_of(&seats.collectors()) {
                     warn_disabled(collector, &error);
