@@ -5,7 +5,7 @@
 #   scripts/setup.sh build   C linker, clang, libbpf's headers, Rust   (default)
 #   scripts/setup.sh run     the same, curl to look at the page
 #   scripts/setup.sh check   the same as build, rustfmt, clippy, python3
-#   scripts/setup.sh test    the same as build, and bpffs and tracefs mounted
+#   scripts/setup.sh test    the same as build, systemd-analyze, and bpffs and tracefs mounted
 #   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus, Chromium
 #   scripts/setup.sh bench   the same as test, python3, libbpf, bpftrace
 #   scripts/setup.sh kernels the same as build, python3, an emulator, what goes into its image
@@ -277,6 +277,9 @@ setup_kernel_build() {
     [ -e /usr/include/gelf.h ] || need "gelf.h" libelf-dev
 }
 
+# Judges deploy/systemd, and starts nothing.
+setup_systemd() { have systemd-analyze || need "systemd-analyze (judges the unit)" systemd; }
+
 setup_python() { have python3 || need python3 python3; }
 
 case $goal in
@@ -299,6 +302,7 @@ case $goal in kernels | nobtf) setup_kernels ;; esac
 case $goal in nobtf) setup_kernel_build ;; esac
 case $goal in test | e2e | bench) setup_mounts ;; esac
 case $goal in e2e | dist) setup_go ;; esac
+case $goal in test) setup_systemd ;; esac
 if [ "$goal" = e2e ]; then
     setup_prometheus
     setup_browser

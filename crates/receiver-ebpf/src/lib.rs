@@ -20,4 +20,4 @@ mod resource;
 pub use catalog::all as catalog;
 pub use collectors::RECEIVERS;
 pub use extension::{DEFAULT_PIN_PATH, EXTENSION_FACTORY};
-pub use kernel::unpin_abandoned;
+pub use kernel::{HELPER_COMMAND, serve_helper, unpin_abandoned};

@@ -8,8 +8,10 @@ mod inventory;
 mod logs;
 mod manual;
 mod reload;
+mod rights;
 mod schema;
 mod start;
+mod supervisor;
 mod telemetry;
 mod unpin;
 
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig(options) => start::print_config(&options),
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
+        cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
         cli::Command::Completions { shell } => manual::completions(shell),
         cli::Command::Manual { directory } => manual::write(&directory),
