@@ -88,6 +88,17 @@ pub fn unpin_abandoned(_directory: &Path) -> std::io::Result<usize> {
     Ok(0)
 }
 
+/// Name of the command that nobody calls here.
+pub const HELPER_COMMAND: &str = "hold-maps";
+
+/// There are no maps to make.
+///
+/// # Errors
+/// Always.
+pub fn serve_helper(_pins: Option<PathBuf>) -> std::io::Result<()> {
+    Err(std::io::Error::other(LoadError::NotLinux))
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hook {
     pub(crate) program: &'static str,
@@ -218,6 +229,14 @@ impl Kernel {
     }
 
     pub(crate) fn attached(&self) -> &[Attached] {
+        match self.never {}
+    }
+
+    pub(crate) fn agents(&self) -> [u64; 2] {
+        match self.never {}
+    }
+
+    pub(crate) fn hand_over(&mut self) -> bool {
         match self.never {}
     }
 

@@ -8,6 +8,7 @@ mod inventory;
 mod logs;
 mod manual;
 mod reload;
+#[cfg_attr(not(target_os = "linux"), path = "rights_elsewhere.rs")]
 mod rights;
 mod schema;
 mod start;

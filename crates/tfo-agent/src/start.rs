@@ -124,6 +124,7 @@ fn run(config: Config, options: &cli::Start, mut telemetry: Telemetry) -> Result
         (Signals::listen().map_err(no_signals)?, reload::requests(hang_up, watched))
     };
     // On this thread, before there is another one: what it gives up, all inherit.
+    rights::take_up();
     let preparing = trace_span!(target: SPANS, parent: &starting, "prepare");
     preparing.in_scope(|| service.prepare()).map_err(one)?;
     drop(preparing);
