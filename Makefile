@@ -51,9 +51,10 @@ dist: build ## what a release holds, in build/dist: tar, deb, rpm, list of what 
 	@scripts/setup.sh dist
 	@scripts/dist build/tfo-agent
 
-dist-arm64: build ## the same for 64-bit ARM, cross-built in a clean root file system; a quarter of an hour
+dist-arm64: build ## the same for 64-bit ARM, cross-built in a clean root file system, run in an emulated machine
 	@scripts/setup.sh arm64
 	@$(SUDO) scripts/cross build/tfo-agent-arm64
+	@$(SUDO) tests/roots/arm64 build/tfo-agent-arm64
 	@scripts/setup.sh dist
 	@scripts/dist build/tfo-agent-arm64 aarch64-unknown-linux-gnu
 

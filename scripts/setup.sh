@@ -11,7 +11,7 @@
 #   scripts/setup.sh kernels the same as build, python3, an emulator, what goes into its image
 #   scripts/setup.sh roots   what makes clean root file systems, python3
 #   scripts/setup.sh image   the same, an engine that builds images
-#   scripts/setup.sh arm64   the same as roots, what runs programs of that machine
+#   scripts/setup.sh arm64   the same as roots, what runs programs and kernels of that machine
 #   scripts/setup.sh dist    the same as build, python3, Go
 #   scripts/setup.sh nobtf   the same as kernels, what a kernel is built with
 #
@@ -267,7 +267,11 @@ setup_image() {
     have nsenter || need nsenter util-linux
 }
 
-setup_arm64() { have qemu-aarch64-static || need "programs of 64-bit ARM (qemu-aarch64-static)" qemu-user-static; }
+setup_arm64() {
+    have qemu-aarch64-static || need "programs of 64-bit ARM (qemu-aarch64-static)" qemu-user-static
+    have qemu-system-aarch64 || need "machines of 64-bit ARM (qemu-system-aarch64)" qemu-system-arm
+    have cpio || need cpio cpio
+}
 
 setup_kernel_build() {
     have flex || need flex flex
