@@ -111,7 +111,7 @@ fn with_the_two_capabilities_all_six_attach_then_no_thread_has_any_and_the_figur
         assert_eq!((&*thread["CapEff"], &*thread["CapPrm"]), ("0000008000000000", "0000008000000000"), "{thread:?}");
         assert_eq!(
             (&*thread["NoNewPrivs"], &*thread["Seccomp"], &*thread["Uid"]),
-            ("1", "2", &*"65534\t".repeat(4)[..23])
+            ("1", "2", &"65534\t".repeat(4)[..23])
         );
     }
     expect_no_rights(&agent);
