@@ -276,7 +276,7 @@ fn the_page_at_localhost_answers_on_both_addresses_of_it() {
     let port = address.strip_prefix("127.0.0.1:").unwrap();
     for host in ["127.0.0.1", "[::1]"] {
         let has_series = || Page::get(&format!("{host}:{port}")).sum("tfo_ebpf_syscall_count", &[]);
-        eventually(host, 5, has_series);
+        eventually(host, 60, has_series);
     }
     assert!(agent.stop().0.success());
 }

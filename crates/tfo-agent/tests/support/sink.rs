@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point;
-use opentelemetry_proto::tonic::metrics::v1::{NumberDataPoint, metric};
+use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, NumberDataPoint, metric};
 use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
@@ -116,6 +116,9 @@ impl MetricsService for Service {
                 let (points, delta) = match metric.data.unwrap() {
                     metric::Data::Sum(sum) => (sum.data_points, sum.aggregation_temporality == 1),
                     metric::Data::Gauge(gauge) => (gauge.data_points, false),
+                    metric::Data::ExponentialHistogram(histogram) => {
+                        (histogram.data_points.into_iter().map(observations).collect(), false)
+                    }
                     other => panic!("unexpected {other:?}"),
                 };
                 for point in points {
@@ -132,6 +135,12 @@ impl MetricsService for Service {
         }
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
+}
+
+/// A distribution as the number of its observations.
+fn observations(point: ExponentialHistogramDataPoint) -> NumberDataPoint {
+    let value = Some(number_data_point::Value::AsInt(point.count.cast_signed()));
+    NumberDataPoint { attributes: point.attributes, value, ..NumberDataPoint::default() }
 }
 
 fn attributes(point: &NumberDataPoint) -> BTreeMap<String, String> {
