@@ -10,10 +10,17 @@ mod collectors;
 mod extension;
 mod host;
 mod kernel;
+mod probe;
 mod receiver;
 mod resource;
+mod trouble;
 
 pub use catalog::all as catalog;
 pub use collectors::RECEIVERS;
 pub use extension::{DEFAULT_PIN_PATH, EXTENSION_FACTORY};
-pub use kernel::unpin_abandoned;
+pub use kernel::{
+    PinPath, btf, capabilities, kernel_series, lockdown, locked_memory, look_at_pin_path, perf_events, tracefs,
+    unpin_abandoned,
+};
+pub use probe::{Fate, Probe, Tried};
+pub use trouble::Trouble;

@@ -3,6 +3,7 @@
 
 mod cli;
 mod components;
+mod doctor;
 mod guide;
 mod inventory;
 mod logs;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig(options) => start::print_config(&options),
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
+        cli::Command::Doctor(options) => doctor::doctor(&options),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -157,6 +157,27 @@ impl Drop for Agent {
 /// The agent's binary: cargo's, or what `TFO_AGENT` names where the tests run on another machine than they were built on.
 pub(crate) fn binary() -> Command {
     Command::new(std::env::var_os("TFO_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_tfo-agent").into()))
+}
+
+/// A copy of the agent's binary that everybody may run; it ends with the directory.
+pub(crate) fn binary_for_all() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = directory.path().join("tfo-agent");
+    fs::copy(binary().get_program(), &program).unwrap();
+    (directory, program)
+}
+
+/// The agent as `nobody`, with `capabilities` in the words of setpriv(1) and no others.
+pub(crate) fn as_nobody(program: &Path, capabilities: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    for set in ["inh", "ambient", "bounding"] {
+        let flag = if set == "bounding" { "set" } else { "caps" };
+        command.arg(format!("--{set}-{flag}=-all{capabilities}"));
+    }
+    command.arg(program);
+    command
 }
 
 /// The agent in a mount namespace of its own, where empty file systems lie over `directories`, by `wrapper` where there
