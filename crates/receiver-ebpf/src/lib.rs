@@ -9,6 +9,10 @@ mod catalog;
 mod collectors;
 mod extension;
 mod host;
+#[cfg(tfo_kernel)]
+mod kernel;
+#[cfg(not(tfo_kernel))]
+#[path = "elsewhere.rs"]
 mod kernel;
 mod probe;
 mod receiver;
@@ -19,8 +23,14 @@ pub use catalog::all as catalog;
 pub use collectors::RECEIVERS;
 pub use extension::{DEFAULT_PIN_PATH, EXTENSION_FACTORY};
 pub use kernel::{
-    PinPath, btf, capabilities, kernel_series, lockdown, locked_memory, look_at_pin_path, perf_events, tracefs,
-    unpin_abandoned,
+    HELPER_COMMAND, PinPath, btf, capabilities, kernel_series, lockdown, locked_memory, look_at_pin_path, perf_events,
+    serve_helper, tracefs, unpin_abandoned,
 };
 pub use probe::{Fate, Probe, Tried};
 pub use trouble::Trouble;
+
+/// Whether there is a kernel to load programs into: this is Linux, and they were compiled.
+pub const HAS_KERNEL: bool = cfg!(tfo_kernel);
+
+/// What is said where there is none.
+pub const NOT_LINUX: &str = "eBPF collector: not running on Linux, metrics will be empty";

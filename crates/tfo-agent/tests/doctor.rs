@@ -344,11 +344,15 @@ const ALONE: &str = "changes the whole machine: for those of make test-kernels, 
 fn machine_without_btf_where_perf_is_refused_the_sysctl_is_told() {
     assert!(std::env::var_os("TFO_SLOW").is_some(), "{ALONE}");
     let _level = Setting::change("/proc/sys/kernel/perf_event_paranoid", "3");
-    let (_directory, program) = binary_for_all();
-    let nobody = as_nobody(&program, ",+bpf,+perfmon,+dac_read_search");
-    let words: Vec<String> = nobody.get_args().map(|word| word.display().to_string()).collect();
-    let mut wrapper = vec!["setpriv"];
-    wrapper.extend(words[..words.len() - 1].iter().map(String::as_str));
+    let wrapper = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all,+bpf,+perfmon,+dac_read_search",
+        "--ambient-caps=-all,+bpf,+perfmon,+dac_read_search",
+        "--bounding-set=-all,+bpf,+perfmon,+dac_read_search",
+    ];
     let answer = Answer::of(without(&[BTF], &wrapper), &[]);
     let found = ["kernel.perf_event_paranoid is 3"];
     let mend = "run: sudo sysctl kernel.perf_event_paranoid=2";
@@ -371,9 +375,10 @@ fn machine_whose_switches_are_off_is_told_them() {
 #[ignore = "needs a kernel of its own: for those of make test-kernels, which run what is ignored"]
 fn machine_before_5_11_with_little_locked_memory_is_told_so_and_later_ones_work() {
     let (_directory, program) = binary_for_all();
-    let nobody = as_nobody(&program, ",+bpf,+perfmon");
     let mut command = Command::new("sh");
-    command.args(["-ec", "ulimit -l 64; exec \"$@\"", "sh"]).arg(nobody.get_program()).args(nobody.get_args());
+    command.args(["-ec", "ulimit -l 64; exec \"$@\"", "sh", "setpriv"]);
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+bpf,+perfmon"]);
+    command.args(["--ambient-caps=-all,+bpf,+perfmon", "--bounding-set=-all,+bpf,+perfmon"]).arg(&program);
     let answer = Answer::of(command, &[]);
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     if release.starts_with("5.10") {

@@ -7,7 +7,6 @@ pub(super) enum Entry {
     NotPermitted,
     NoBtf,
     FailedToLoad,
-    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "only said elsewhere"))]
     NotLinux,
 }
 

@@ -6,10 +6,8 @@
 
 mod configuration;
 mod guide;
-#[cfg(target_os = "linux")]
 mod host;
 mod report;
-#[cfg(target_os = "linux")]
 mod sub_collectors;
 mod view;
 
@@ -19,7 +17,7 @@ use std::process::ExitCode;
 use runtime::Config;
 
 use crate::{cli, start};
-use report::{Report, Section};
+use report::{Check, Report, Section};
 use view::Style;
 
 /// Looks, and prints what was found.
@@ -55,8 +53,10 @@ fn examine(config: Option<&Config>) -> Vec<Section> {
     sections
 }
 
-#[cfg(target_os = "linux")]
 fn of_machine(config: Option<&Config>) -> Vec<Section> {
+    if !receiver_ebpf::HAS_KERNEL {
+        return vec![Section { title: "Host", checks: vec![elsewhere()] }];
+    }
     let wanted = configuration::Wanted::of(config);
     // First, since what the kernel let us load says what of the rest matters.
     let tried = sub_collectors::Tried::run(&wanted);
@@ -64,16 +64,9 @@ fn of_machine(config: Option<&Config>) -> Vec<Section> {
     vec![Section { title: "Host", checks: host }, Section { title: "Sub-collectors", checks: tried.checks }]
 }
 
-#[cfg(not(target_os = "linux"))]
-fn of_machine(_config: Option<&Config>) -> Vec<Section> {
-    vec![Section { title: "Host", checks: vec![elsewhere()] }]
-}
-
 /// What there is to say where there is no Linux.
-#[cfg(any(test, not(target_os = "linux")))]
-fn elsewhere() -> report::Check {
-    let what = "eBPF collector: not running on Linux, metrics will be empty";
-    report::Check::note("system", receiver_ebpf::Trouble::new(what, "")).answers(guide::Entry::NotLinux)
+fn elsewhere() -> Check {
+    Check::note("system", receiver_ebpf::Trouble::new(receiver_ebpf::NOT_LINUX, "")).answers(guide::Entry::NotLinux)
 }
 
 /// Colors and a limit of width where a person looks at it.

@@ -169,8 +169,10 @@ pub(crate) fn binary_for_all() -> (tempfile::TempDir, PathBuf) {
 }
 
 /// The agent as `nobody`, with `capabilities` in the words of setpriv(1) and no others.
-pub(crate) fn as_nobody(program: &Path, capabilities: &str) -> Command {
-    let mut command = Command::new("setpriv");
+pub(crate) fn as_nobody(program: &std::path::Path, capabilities: &str) -> Command {
+    let mut command = Command::new("sh");
+    // As a service manager does: before Linux 5.11 maps are locked memory, of which others may have 64 KiB.
+    command.args(["-c", r#"ulimit -l unlimited 2>/dev/null; exec "$@""#, "sh", "setpriv"]);
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
     for set in ["inh", "ambient", "bounding"] {
         let flag = if set == "bounding" { "set" } else { "caps" };
