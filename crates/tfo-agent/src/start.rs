@@ -84,7 +84,8 @@ pub(crate) fn print_config(options: &cli::PrintConfig) -> ExitCode {
     }
 }
 
-fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
+/// Reads and checks, and says what is wrong with it.
+pub(crate) fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
     read(sources).map_err(|faults| {
         print_lines(&faults);
         ExitCode::from(BAD_CONFIGURATION)

@@ -5,6 +5,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod backend;
+pub(crate) mod doctor;
 pub(crate) mod measure;
 pub(crate) mod net;
 pub(crate) mod page;
