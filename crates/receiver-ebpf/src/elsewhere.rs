@@ -88,6 +88,17 @@ pub fn unpin_abandoned(_directory: &Path) -> std::io::Result<usize> {
     Ok(0)
 }
 
+/// The command by which the agent starts its helper.
+pub const HELPER_COMMAND: &str = "hold-maps";
+
+/// There are no maps to make.
+///
+/// # Errors
+/// Always.
+pub fn serve_helper(_pins: Option<PathBuf>) -> std::io::Result<()> {
+    Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hook {
     pub(crate) program: &'static str,
@@ -214,6 +225,14 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     pub(crate) fn pinned_at(&self) -> Option<&Path> {
+        match self.never {}
+    }
+
+    pub(crate) fn agents(&self) -> [u64; 2] {
+        match self.never {}
+    }
+
+    pub(crate) fn hand_over(&mut self) -> bool {
         match self.never {}
     }
 

@@ -51,8 +51,8 @@ const CLONE_THREAD: u64 = 0x1_0000;
 const PR_SET_NAME: u64 = 15;
 /// `PR_SET_VMA`, by which allocators name their memory.
 const PR_SET_VMA: u64 = 0x5356_4d41;
-/// Is it a terminal, how wide is it, how much is there to read, and do not block.
-const IOCTLS: [u64; 4] = [0x5401, 0x5413, 0x541b, 0x5421];
+/// Is it a terminal (two ways to ask), how wide is it, how much is there to read, do not block, close at exec.
+const IOCTLS: [u64; 6] = [0x5401, 0x802c_542a, 0x5413, 0x541b, 0x5421, 0x5451];
 /// Create a map, put a map into another, pin, tell of a map, and walk by an iterator.
 const BPF_COMMANDS: [u64; 6] = [0, 2, 6, 15, 28, 33];
 
@@ -64,10 +64,11 @@ pub(crate) fn filter(calls: Calls) -> Result<String, Refused> {
     let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
     let rules = rules(calls).map_err(|error| refused(&error))?;
     let number = rules.len();
-    install(rules, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
     // Its flags are in memory, where no filter looks; without it the C library takes clone(2).
-    let later = numbers("clone3").map(|number| (number, Vec::new())).collect();
-    install(later, SeccompAction::Allow, SeccompAction::Errno(ENOSYS))?;
+    let clone3 = numbers("clone3").map(|number| (number, Vec::new())).collect();
+    // First, since the other filter lets no filter come after it.
+    install(clone3, SeccompAction::Allow, SeccompAction::Errno(ENOSYS))?;
+    install(rules, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
     Ok(format!("{number} system calls, the others fail with EPERM"))
 }
 

@@ -12,9 +12,10 @@ use tracing::trace_span;
 
 use crate::cli;
 use crate::components::COMPONENTS;
-use crate::supervisor::Supervisor;
 use crate::telemetry::Telemetry;
-use crate::{guide, logs, reload, rights};
+use crate::{guide, logs, reload};
+#[cfg(target_os = "linux")]
+use crate::{rights, supervisor::Supervisor};
 
 /// Taken when no `--config` is given and it exists.
 const SYSTEM_CONFIG: &str = "/etc/tfo-agent/config.yaml";
@@ -127,15 +128,19 @@ fn run(config: Config, options: &cli::Start, mut telemetry: Telemetry) -> Result
     let preparing = trace_span!(target: SPANS, parent: &starting, "prepare");
     preparing.in_scope(|| service.prepare()).map_err(one)?;
     drop(preparing);
+    service.starting = starting;
+    #[cfg(target_os = "linux")]
     if !options.keep_rights {
         rights::give_up(service.give_up_rights());
     }
-    service.starting = starting;
+    #[cfg(target_os = "linux")]
     let supervisor = Supervisor::of_environment();
-    service.phases = supervisor.told();
+    #[cfg(target_os = "linux")]
+    supervisor.follow(&mut service);
     let reloading = Reloading { requests, load: || read(&options.sources) };
     tokio.block_on(async {
         telemetry.start(&service.observe());
+        #[cfg(target_os = "linux")]
         supervisor.watch();
         let outcome = service.run_reloading(signals.stop(), reloading).await;
         telemetry.stop().await;
