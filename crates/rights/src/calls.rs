@@ -27,12 +27,12 @@ pub enum Calls {
 const BASE: &str = "read write readv writev close close_range fcntl lseek brk munmap mremap madvise futex futex_wait
     futex_wake rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall exit exit_group getrandom gettid
     getpid recvmsg sendmsg clock_gettime clock_getres gettimeofday time nanosleep clock_nanosleep fstat newfstatat
-    sched_yield rseq set_robust_list";
+    sched_yield rseq set_robust_list statx";
 
 /// What reads and writes files and talks over sockets.
 const SERVICE: &str = "pread64 pwrite64 preadv pwritev preadv2 pwritev2 dup dup2 dup3 pipe pipe2 eventfd2 epoll_create1
     epoll_ctl epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect6 fsync fdatasync sync_file_range ftruncate
-    fallocate fadvise64 flock sendfile copy_file_range open openat openat2 stat lstat statx statfs fstatfs access
+    fallocate fadvise64 flock sendfile copy_file_range open openat openat2 stat lstat statfs fstatfs access
     faccessat faccessat2 readlink readlinkat getdents64 getcwd mkdir mkdirat unlink unlinkat rmdir rename renameat
     renameat2 chmod fchmod fchmodat fchmodat2 umask utimensat
     get_robust_list futex_waitv membarrier sched_getaffinity getcpu getppid getuid geteuid getgid getegid getresuid
