@@ -88,7 +88,7 @@ pub fn unpin_abandoned(_directory: &Path) -> std::io::Result<usize> {
     Ok(0)
 }
 
-/// The command by which the agent starts its helper.
+/// Name of the command that nobody calls here.
 pub const HELPER_COMMAND: &str = "hold-maps";
 
 /// There are no maps to make.
@@ -96,7 +96,7 @@ pub const HELPER_COMMAND: &str = "hold-maps";
 /// # Errors
 /// Always.
 pub fn serve_helper(_pins: Option<PathBuf>) -> std::io::Result<()> {
-    Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
+    Err(std::io::Error::other(LoadError::NotLinux))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -228,15 +228,15 @@ impl Kernel {
         match self.never {}
     }
 
+    pub(crate) fn attached(&self) -> &[Attached] {
+        match self.never {}
+    }
+
     pub(crate) fn agents(&self) -> [u64; 2] {
         match self.never {}
     }
 
     pub(crate) fn hand_over(&mut self) -> bool {
-        match self.never {}
-    }
-
-    pub(crate) fn attached(&self) -> &[Attached] {
         match self.never {}
     }
 

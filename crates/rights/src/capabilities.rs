@@ -8,6 +8,16 @@ use rustix::thread::{
 
 use crate::Refused;
 
+/// Makes effective what is permitted.
+pub(crate) fn take_up() -> Result<(), Refused> {
+    let failed = |error: Errno| Refused(format!("capabilities: {error}"));
+    let held = capabilities(None).map_err(failed)?;
+    if held.effective == held.permitted {
+        return Ok(());
+    }
+    set_capabilities(None, CapabilitySets { effective: held.permitted, ..held }).map_err(failed)
+}
+
 /// Leaves none but, if `bpf`, the one for bpf(2), if it is there. Says what is left.
 pub(crate) fn drop_all_but(bpf: bool) -> Result<String, Refused> {
     let failed = |what: &str| {

@@ -47,6 +47,15 @@ pub fn give_up(keep: &Keep) -> [(&'static str, Result<String, Refused>); 4] {
     ]
 }
 
+/// Makes effective what is permitted. A file may carry capabilities so that they are permitted only, which lets it be
+/// executed where nobody may have them.
+///
+/// # Errors
+/// Where the kernel does not let it.
+pub fn take_up() -> Result<(), Refused> {
+    capabilities::take_up()
+}
+
 /// Empties all sets of capabilities, but for what is kept; the bounding set, where it may.
 ///
 /// # Errors

@@ -52,6 +52,24 @@ fn without_capabilities_a_file_cannot_be_given_away_and_none_is_left_in_any_set(
 }
 
 #[test]
+fn what_is_permitted_is_used_once_it_is_taken_up() {
+    assert_root();
+    let sets = after(
+        || {
+            let held = rustix::thread::capabilities(None).unwrap();
+            let permitted =
+                rustix::thread::CapabilitySets { effective: rustix::thread::CapabilitySet::empty(), ..held };
+            rustix::thread::set_capabilities(None, permitted).unwrap();
+            assert_eq!(status("CapEff"), "0000000000000000");
+            rights::take_up().unwrap();
+        },
+        || ["CapEff", "CapPrm"].map(status),
+    );
+    assert_ne!(sets[0], "0000000000000000");
+    assert_eq!(sets[0], sets[1]);
+}
+
+#[test]
 fn cap_bpf_alone_is_left_where_it_is_kept() {
     assert_root();
     let keep = Keep { bpf: true, ..Keep::default() };

@@ -25,7 +25,6 @@ pub(crate) enum Command {
     /// List every component with its configuration keys, as YAML.
     Components(Components),
     /// The agent's own helper; nobody else calls it.
-    #[cfg(target_os = "linux")]
     #[command(name = receiver_ebpf::HELPER_COMMAND, hide = true)]
     Helper {
         /// Where maps are pinned.
@@ -55,7 +54,6 @@ pub(crate) struct Start {
     #[arg(long)]
     pub(crate) watch_config: bool,
     /// Keep capabilities and go without seccomp and Landlock, to see whether one of them is in the way.
-    #[cfg(target_os = "linux")]
     #[arg(long)]
     pub(crate) keep_rights: bool,
 }

@@ -3,16 +3,17 @@
 
 mod cli;
 mod components;
+#[cfg(test)]
+mod generated;
 mod guide;
 mod inventory;
 mod logs;
 mod manual;
 mod reload;
-#[cfg(target_os = "linux")]
+#[cfg_attr(not(target_os = "linux"), path = "rights_elsewhere.rs")]
 mod rights;
 mod schema;
 mod start;
-#[cfg(target_os = "linux")]
 mod supervisor;
 mod telemetry;
 mod unpin;
@@ -28,7 +29,6 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig(options) => start::print_config(&options),
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
-        #[cfg(target_os = "linux")]
         cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
         cli::Command::Completions { shell } => manual::completions(shell),

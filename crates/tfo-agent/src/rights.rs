@@ -7,6 +7,13 @@ use std::process::ExitCode;
 use component::Need;
 use rights::{Calls, Keep};
 
+/// Uses what the file permits, as that in an image does, which an engine gives a user who is not root nothing else by.
+pub(crate) fn take_up() {
+    if let Err(error) = rights::take_up() {
+        tracing::debug!(%error, "capabilities that are permitted cannot be used");
+    }
+}
+
 /// Gives up all rights but what `needs` says; to be called on the main thread, before there is another.
 pub(crate) fn give_up(needs: Vec<Need>) {
     let mut keep = Keep { read: true, ..Keep::default() };
@@ -27,6 +34,7 @@ pub(crate) fn give_up(needs: Vec<Need>) {
 
 /// The helper: makes maps for the agent at the other end of standard input, and can do nothing else.
 pub(crate) fn help(pins: Option<PathBuf>) -> ExitCode {
+    take_up();
     let keep = Keep { bpf: true, write: pins.iter().cloned().collect(), calls: Calls::Bpf, ..Keep::default() };
     // The agent says what this kernel does not have.
     let _ = rights::give_up(&keep);

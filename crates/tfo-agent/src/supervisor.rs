@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use runtime::{Phase, Service};
+use runtime::Phase;
 use sd_notify::NotifyState;
 
 /// Who started us and wants to know; nobody, mostly.
@@ -19,16 +19,16 @@ impl Supervisor {
         Self { patience: sd_notify::watchdog_enabled() }
     }
 
-    /// Tells of every phase of `service`.
-    pub(crate) fn follow(&self, service: &mut Service) {
-        service.phases = Box::new(|phase| match phase {
+    /// What tells of every phase.
+    pub(crate) fn told(&self) -> Box<dyn Fn(Phase) + Send> {
+        Box::new(|phase| match phase {
             Phase::Running => tell(&[NotifyState::Ready]),
             Phase::Reloading => {
                 let now = NotifyState::monotonic_usec_now().ok();
                 tell(&[NotifyState::Reloading].into_iter().chain(now).collect::<Vec<_>>());
             }
             Phase::Stopping => tell(&[NotifyState::Stopping]),
-        });
+        })
     }
 
     /// Feeds the watchdog, if there is one, while the runtime turns; to be called inside it.
