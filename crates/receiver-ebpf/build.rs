@@ -16,8 +16,9 @@ fn main() -> Result<(), String> {
         return Ok(());
     }
     println!("cargo:rustc-cfg=tfo_kernel");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ebpf");
-    let out = PathBuf::from(std::env::var("OUT_DIR").map_err(|error| error.to_string())?);
+    let of = |variable: &str| std::env::var(variable).map_err(|error| format!("{variable}: {error}"));
+    let root = Path::new(&of("CARGO_MANIFEST_DIR")?).join("../../ebpf");
+    let out = PathBuf::from(of("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", root.display());
     println!("cargo:rerun-if-env-changed=CLANG");
     let clang = find_clang()?;

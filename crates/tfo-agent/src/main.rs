@@ -3,6 +3,8 @@
 
 mod cli;
 mod components;
+#[cfg(test)]
+mod generated;
 mod guide;
 mod inventory;
 mod logs;

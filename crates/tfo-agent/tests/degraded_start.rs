@@ -47,7 +47,7 @@ fn expect_disabled(agent: Agent, pins: &str, reason: &[&str]) {
             assert!(line.contains(words), "{words:?} is not in: {line}");
         }
     }
-    let attached = eventually("both marked as failed", 5, || {
+    let attached = eventually("both marked as failed", 60, || {
         let page = agent.page(0);
         let found: Vec<f64> = page.find("tfo_ebpf_attached", &[]).map(|sample| sample.value).collect();
         (!found.is_empty()).then_some(found)
