@@ -71,7 +71,9 @@ fn expect_calls(agent: &Agent, sink: &Sink, comm: &str, syscall: &str, expected:
     let seen: Vec<_> = page.find(name, &labels).collect();
     assert_eq!(page.sum(name, &labels), Some(expected as f64), "page: {syscall} by {comm}: {seen:?}");
     let attributes = [("ebpf.comm", comm), ("ebpf.syscall.name", syscall)];
-    eventually("the same at the sink", 30, || (sink.sum("ebpf.syscalls", &attributes) >= expected as f64).then_some(()));
+    eventually("the same at the sink", 30, || {
+        (sink.sum("ebpf.syscalls", &attributes) >= expected as f64).then_some(())
+    });
     assert_eq!(sink.sum("ebpf.syscalls", &attributes), expected as f64, "sink: {syscall} by {comm}");
 }
 
