@@ -7,6 +7,8 @@
 #   scripts/setup.sh check   the same as build, rustfmt, clippy, python3
 #   scripts/setup.sh test    the same as build, systemd-analyze, and bpffs and tracefs mounted
 #   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus, Chromium
+#   scripts/setup.sh deploy  Go
+#   scripts/setup.sh guide   the same as test, python3, what docs/operations.md types
 #   scripts/setup.sh bench   the same as test, python3, libbpf, bpftrace
 #   scripts/setup.sh kernels the same as build, python3, an emulator, what goes into its image
 #   scripts/setup.sh roots   what makes clean root file systems, python3
@@ -253,6 +255,14 @@ setup_kernels() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need "the keys of Debian's archive" debian-archive-keyring
 }
 
+setup_guide() {
+    have curl || need curl curl
+    have ip || need ip iproute2
+    have setpriv || need setpriv util-linux
+    have setcap || need setcap libcap2-bin
+    have bpftool || need bpftool bpftool
+}
+
 setup_roots() {
     have debootstrap || need debootstrap debootstrap
     have git || need git git
@@ -285,6 +295,16 @@ setup_kernel_build() {
 setup_systemd() { have systemd-analyze || need "systemd-analyze (judges the unit)" systemd; }
 
 setup_python() { have python3 || need python3 python3; }
+
+if [ "$goal" = deploy ]; then
+    setup_go
+    exit
+fi
+if [ "$goal" = guide ]; then
+    setup_python
+    setup_guide
+    goal=test
+fi
 
 case $goal in
     build | run | check | test | e2e | bench | kernels | nobtf | dist)
