@@ -175,7 +175,10 @@ pub(crate) fn binary_for_all() -> (tempfile::TempDir, PathBuf) {
 pub(crate) fn as_nobody(program: &std::path::Path, capabilities: &str) -> Command {
     let mut command = Command::new("sh");
     // As a service manager does: before Linux 5.11 maps are locked memory, of which others may have 64 KiB.
-    command.args(["-c", r#"ulimit -l unlimited 2>/dev/null; exec "$@""#, "sh", "setpriv"]);
+    command.args(["-c", r#"ulimit -l unlimited 2>/dev/null; exec "$@""#, "sh"]);
+    // With its path, since busybox has one of its own that can do less.
+    let path = std::env::var_os("PATH").unwrap();
+    command.arg(std::env::split_paths(&path).map(|place| place.join("setpriv")).find(|file| file.exists()).unwrap());
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
     for set in ["inh", "ambient", "bounding"] {
         let flag = if set == "bounding" { "set" } else { "caps" };
