@@ -13,7 +13,7 @@ SET :=
 RUN_KERNELS = tests/kernels/run $(ONLY:%=--only %) $(SET:%=--set %)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-e2e test-kernels test-kernels-nobtf docs-kernels bench bench-kernel bench-peers footprint fuzz soak check dist dist-arm64 test-packages test-image test-clean test-not-linux clean
+.PHONY: help build run test test-e2e test-deploy test-guide docs test-kernels test-kernels-nobtf docs-kernels bench bench-kernel bench-peers footprint fuzz soak check dist dist-arm64 test-packages test-image test-clean test-not-linux clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:[^#]*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -40,12 +40,22 @@ test-e2e: build ## the agent against a real OpenTelemetry Collector, a real Prom
 	@scripts/setup.sh e2e
 	@tests/e2e/build-collector
 	@tests/compat/record --check
-	$(CARGO) build --locked --workspace --example known_histograms
+	$(CARGO) build --locked --workspace --example known_histograms --example random_pages
+	@tests/e2e/pages $(TARGET)/debug/examples/random_pages
 	@tests/e2e/histograms $(TARGET)/debug/examples/known_histograms
 	@$(SUDO) tests/e2e/run
 	@$(SUDO) tests/e2e/sidecar
 	@$(SUDO) tests/e2e/zpages
+	@$(SUDO) tests/e2e/watched
 	@tests/e2e/compose ./build/tfo-agent
+
+test-deploy: ## what deploy/ gives to a cluster, by the API server's own code; two minutes at the first time
+	@scripts/setup.sh deploy
+	@tests/deploy/run
+
+test-guide: build ## follows docs/operations.md from the top, typing what it says
+	@scripts/setup.sh guide
+	@$(SUDO) tests/guide/run
 
 dist: build ## what a release holds, in build/dist: tar, deb, rpm, list of what is inside, checksums
 	@scripts/setup.sh dist
@@ -86,6 +96,11 @@ test-kernels-nobtf: ## the same inside a small kernel without BTF, which is buil
 	@scripts/setup.sh nobtf
 	@$(RUN_KERNELS) nobtf
 
+docs: docs-configuration ## writes what is made of the code: tables of docs/, the schema, dashboards
+	@build/tfo-agent components --schema >docs/tfo-agent.schema.json.part
+	@mv docs/tfo-agent.schema.json.part docs/tfo-agent.schema.json
+	TFO_WRITE=1 $(CARGO) test --locked -q -p tfo-agent --bin tfo-agent generated
+
 docs-configuration: build ## writes the tables of docs/configuration.md from what the agent says of itself
 	@scripts/docs-configuration build/tfo-agent
 
@@ -93,9 +108,10 @@ docs-kernels: ## writes docs/kernels.md from the last runs of test-kernels
 	@tests/kernels/table >docs/kernels.md.part
 	@mv docs/kernels.md.part docs/kernels.md
 
-bench: ## writing and reading a batch, beside the same with opentelemetry-proto
+bench: ## writing, reading and filtering a batch and its page, the first two beside opentelemetry-proto
 	@scripts/setup.sh build
 	$(CARGO) bench --locked -p otlp --bench encode
+	$(CARGO) bench --locked -p exporter-prometheus --bench stages
 
 bench-peers: build ## our agent and the real Collector on the same work, on one CPU each in turn; ten minutes
 	@scripts/setup.sh e2e
@@ -103,7 +119,7 @@ bench-peers: build ## our agent and the real Collector on the same work, on one 
 	$(CARGO) build --release --locked -p receiver-otlp --example peers
 	@tests/peers/run ./build/tfo-agent target/peers/otelcol $(TARGET)/release/examples/peers $(BENCH)
 
-fuzz: ## looks for bytes that harm the reader of OTLP, five minutes a target; FUZZ=20 for 20 seconds
+fuzz: ## looks for what harms readers of OTLP and configurations, or a page; five minutes a target; FUZZ=20 for 20 seconds
 	@scripts/setup.sh build
 	fuzz/run $(or $(FUZZ),300)
 

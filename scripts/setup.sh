@@ -6,7 +6,9 @@
 #   scripts/setup.sh run     the same, curl to look at the page
 #   scripts/setup.sh check   the same as build, rustfmt, clippy, python3
 #   scripts/setup.sh test    the same as build, systemd-analyze, and bpffs and tracefs mounted
-#   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus, Chromium
+#   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus and its Python client, Chromium
+#   scripts/setup.sh deploy  Go
+#   scripts/setup.sh guide   the same as test, python3, what docs/operations.md types
 #   scripts/setup.sh bench   the same as test, python3, libbpf, bpftrace
 #   scripts/setup.sh kernels the same as build, python3, an emulator, what goes into its image
 #   scripts/setup.sh roots   what makes clean root file systems, python3
@@ -233,6 +235,12 @@ setup_prometheus() {
     rm -r $dir/deb
 }
 
+# Reads pages as Prometheus' own clients do.
+setup_prometheus_client() {
+    [ -e /usr/lib/python3/dist-packages/prometheus_client ] ||
+        need "prometheus_client (a parser of pages)" python3-prometheus-client
+}
+
 # Pages for people are looked at as people do.
 setup_browser() {
     have chromium || need "Chromium (a browser without a window)" chromium fonts-dejavu-core
@@ -251,6 +259,14 @@ setup_kernels() {
     have ip || need ip iproute2
     have setpriv || need setpriv util-linux
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need "the keys of Debian's archive" debian-archive-keyring
+}
+
+setup_guide() {
+    have curl || need curl curl
+    have ip || need ip iproute2
+    have setpriv || need setpriv util-linux
+    have setcap || need setcap libcap2-bin
+    have bpftool || need bpftool bpftool
 }
 
 setup_roots() {
@@ -286,6 +302,16 @@ setup_systemd() { have systemd-analyze || need "systemd-analyze (judges the unit
 
 setup_python() { have python3 || need python3 python3; }
 
+if [ "$goal" = deploy ]; then
+    setup_go
+    exit
+fi
+if [ "$goal" = guide ]; then
+    setup_python
+    setup_guide
+    goal=test
+fi
+
 case $goal in
     build | run | check | test | e2e | bench | kernels | nobtf | dist)
         setup_c
@@ -309,5 +335,6 @@ case $goal in e2e | dist) setup_go ;; esac
 case $goal in test) setup_systemd ;; esac
 if [ "$goal" = e2e ]; then
     setup_prometheus
+    setup_prometheus_client
     setup_browser
 fi

@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use support::agent::{Agent, binary, pin_path};
 use support::eventually;
@@ -78,6 +79,14 @@ fn inside(test: &str) -> Option<()> {
     Some(())
 }
 
+/// The agent as the DaemonSet has it: root with two capabilities, and no way to more.
+fn with_the_rights_of_a_pod() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-all,+bpf,+perfmon", "--inh-caps=-all", "--no-new-privs"]);
+    command.arg(binary().get_program());
+    command
+}
+
 fn run(file: &str, page: &str, pushes: bool, set: &[&str]) {
     let text = std::fs::read_to_string(root().join(file)).unwrap();
     assert!(text.starts_with("# yaml-language-server: $schema="), "{file}");
@@ -89,7 +98,8 @@ fn run(file: &str, page: &str, pushes: bool, set: &[&str]) {
     let mut arguments = vec!["start", "--set", &pin_path];
     arguments.extend(set.iter().flat_map(|key| ["--set", key]));
     // The comment is for the one who cleans up.
-    let agent = Agent::spawn(&arguments, &format!("{text}\n# {pins}\n"), binary());
+    let command = if file.starts_with("deploy/") { with_the_rights_of_a_pod() } else { binary() };
+    let agent = Agent::spawn(&arguments, &format!("{text}\n# {pins}\n"), command);
     agent.expect_log("service started", 60);
     assert!(!agent.log().contains("Failed to load"), "{}", agent.log());
     eventually(&format!("figures of {file} at {page}"), 60, || {

@@ -80,7 +80,8 @@ impl Family<'_> {
             (Instrument::UpDownCounter, _) => (self.top("sum", &series, &labels, processes), "short"),
             (_, "s") => (self.top("max", &series, &labels, processes), if self.nanoseconds() { "ns" } else { "s" }),
             (_, "By") => (self.top("max", &series, &labels, processes), "bytes"),
-            _ => (self.top("max", &series, &labels, processes), "short"),
+            // Of several that are well or not, the worst.
+            _ => (self.top("min", &series, &labels, processes), "short"),
         };
         let which = self.name.trim_start_matches("tfo_").trim_start_matches("ebpf_").to_owned();
         Query { expression, legend: legend(several.then_some(which), &labels, processes), unit }
