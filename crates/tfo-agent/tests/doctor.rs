@@ -394,7 +394,7 @@ fn every_entry_of_the_guide_and_every_command_of_it_is_made_for_real_above() {
     let guide = include_str!("doctor/troubleshooting.md");
     let tests = include_str!("doctor.rs");
     let entries = [NOT_MOUNTED, NOT_PERMITTED, NO_BTF, FAILED_TO_LOAD];
-    // What is said where there is no Linux cannot be made here; src/doctor/mod.rs has that.
+    // What is said where there is no Linux cannot be made here; not_linux.rs has that.
     let headings =
         guide.lines().filter_map(|line| line.strip_prefix("### ")).filter(|heading| !heading.contains("non-Linux"));
     assert_eq!(headings.collect::<Vec<_>>(), entries);

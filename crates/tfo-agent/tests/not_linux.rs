@@ -8,7 +8,8 @@ mod support;
 
 use std::path::Path;
 
-use support::agent::{Agent, pin_path};
+use support::agent::{Agent, binary, pin_path};
+use support::doctor::Answer;
 use support::eventually;
 
 const RECEIVERS: &str = "ebpf_syscalls, ebpf_network, ebpf_fileio, ebpf_scheduler, ebpf_memory, ebpf_tcpstate";
@@ -49,4 +50,11 @@ fn it_starts_says_so_once_and_serves_a_page_without_figures_of_a_kernel() {
     let said = log.lines().filter(|line| line.contains("eBPF collector: not running on Linux, metrics will be empty"));
     assert_eq!(said.filter(|line| line.contains("INFO")).count(), 1, "{log}");
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn its_doctor_says_so_too_and_nothing_is_wrong() {
+    let answer = Answer::of(binary(), &[]);
+    let found = ["eBPF collector: not running on Linux, metrics will be empty"];
+    answer.expect("system", "note", &found, "").answers("system", "No metrics on non-Linux");
 }
