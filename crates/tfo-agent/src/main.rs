@@ -3,6 +3,7 @@
 
 mod cli;
 mod components;
+mod doctor;
 #[cfg(test)]
 mod generated;
 mod guide;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig(options) => start::print_config(&options),
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
+        cli::Command::Doctor(options) => doctor::doctor(&options),
         cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
         cli::Command::Completions { shell } => manual::completions(shell),
