@@ -40,7 +40,7 @@ pub(super) fn events() -> Result<PathBuf, LoadError> {
 /// Where tracefs is.
 ///
 /// # Errors
-/// As [`events`].
+/// Where it is not mounted, or may not be read.
 pub fn tracefs() -> Result<String, Trouble> {
     let events = events().map_err(|error| error.trouble())?;
     Ok(events.parent().unwrap_or(&events).display().to_string())
