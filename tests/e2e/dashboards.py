@@ -19,6 +19,7 @@ VARIABLES = {"$__rate_interval": RANGE, "$instance": ".*", "$comm": ".*", "$top"
 RARE = {
     "ebpf.memory.oom_kills", "ebpf.tcp.retransmits", "ebpf.tcp.rtt.mean", "otelcol_exporter_enqueue_failed_metric_points",
     "otelcol_exporter_queue_size", "otelcol_exporter_queue_capacity", "tfo.exporter.merged_points",
+    "tfo.exporter.folded_points", "tfo.exporter.unsaved",
 }
 COLOURS = ["#7eb26d", "#eab839", "#6ed0e0", "#ef843c", "#e24d42", "#1f78c1", "#ba43a9", "#705da0", "#508642", "#cca300"]
 

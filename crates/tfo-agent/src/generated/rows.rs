@@ -141,6 +141,8 @@ pub(super) static AGENT: Board = Board {
                 Of("otelcol_exporter_queue_size", EXPORTER),
                 Of("otelcol_exporter_queue_capacity", EXPORTER),
                 Of("tfo.exporter.merged_points", EXPORTER),
+                Of("tfo.exporter.folded_points", EXPORTER),
+                Of("tfo.exporter.unsaved", EXPORTER),
             ],
         ),
     ],
