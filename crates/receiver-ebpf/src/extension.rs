@@ -38,7 +38,7 @@ impl Configuration for HostConfig {
         );
         let pin_path: String = section.field(
             "pin_path",
-            "directory on a bpffs where maps and programs are pinned",
+            "directory on a bpffs where maps and programs are pinned; empty: nowhere, counts end with the agent",
             DEFAULT_PIN_PATH.to_owned(),
         );
         let on_stop: String = section.field(
@@ -65,7 +65,7 @@ impl Configuration for HostConfig {
         check_names(section, "attach_types", &attach_types, &rungs);
         let names: Vec<&str> = kernel::TIERS.iter().map(|tier| tier.name).collect();
         check_names(section, "tiers", &tiers, &names);
-        if !pin_path.starts_with('/') {
+        if !pin_path.is_empty() && !pin_path.starts_with('/') {
             section.fault_at("pin_path", "must be an absolute path on a bpffs, such as /sys/fs/bpf/tfo-agent");
         }
         if ![DETACH, KEEP].contains(&on_stop.as_str()) {

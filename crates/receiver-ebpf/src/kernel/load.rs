@@ -244,7 +244,8 @@ fn generation(pins: &Pins, hash: u64) -> (Option<ProgramSet>, u64) {
 
 /// Whether there are pins of `tier` in this layout.
 pub(super) fn is_pinned(options: &Options, tier: &Tier) -> bool {
-    tier.btf && pin::directory(&options.pin_path, layout(options, tier)).exists()
+    // Below an empty path it would be looked for where the agent stands.
+    tier.btf && options.pin_path.is_absolute() && pin::directory(&options.pin_path, layout(options, tier)).exists()
 }
 
 /// What two agents must agree in to use the same maps.

@@ -49,6 +49,10 @@ impl Pins {
     /// # Errors
     /// Where another agent runs on the same directory.
     pub(super) fn open(root: &Path, layout: u64, keep: bool) -> Result<Option<Self>, LoadError> {
+        // None is wanted.
+        if root.as_os_str().is_empty() {
+            return Ok(None);
+        }
         match prepare(root, layout) {
             Ok((maps, lock)) => Ok(Some(Self { root: root.to_owned(), maps, keep, _lock: lock })),
             Err(NotPinned::Locked) => Err(LoadError::Locked { path: root.to_owned() }),
