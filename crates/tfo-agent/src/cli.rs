@@ -24,6 +24,8 @@ pub(crate) enum Command {
     PrintConfig(PrintConfig),
     /// List every component with its configuration keys, as YAML.
     Components(Components),
+    /// Show which process does what, live.
+    Top(crate::top::Options),
     /// Remove what an agent that is gone left pinned in the kernel.
     Unpin {
         /// The directory given as extensions::ebpf::pin_path.

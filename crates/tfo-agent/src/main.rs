@@ -10,6 +10,7 @@ mod reload;
 mod schema;
 mod start;
 mod telemetry;
+mod top;
 mod unpin;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig(options) => start::print_config(&options),
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
+        cli::Command::Top(options) => top::run(&options),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
     }
 }
