@@ -13,7 +13,7 @@ SET :=
 RUN_KERNELS = tests/kernels/run $(ONLY:%=--only %) $(SET:%=--set %)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-e2e test-kernels test-kernels-nobtf docs-kernels bench bench-kernel bench-peers footprint fuzz soak check clean
+.PHONY: help build run test test-e2e test-deploy test-guide docs test-kernels test-kernels-nobtf docs-kernels bench bench-kernel bench-peers footprint fuzz soak check dist dist-arm64 test-packages test-image test-clean test-not-linux clean
 
 help: ## this list
 	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:[^#]*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,43 @@ test-e2e: build ## the agent against a real OpenTelemetry Collector, a real Prom
 	@$(SUDO) tests/e2e/run
 	@$(SUDO) tests/e2e/sidecar
 	@$(SUDO) tests/e2e/zpages
+	@$(SUDO) tests/e2e/watched
+	@tests/e2e/compose ./build/tfo-agent
+
+test-deploy: ## what deploy/ gives to a cluster, by the API server's own code; two minutes at the first time
+	@scripts/setup.sh deploy
+	@tests/deploy/run
+
+test-guide: build ## follows docs/operations.md from the top, typing what it says
+	@scripts/setup.sh guide
+	@$(SUDO) tests/guide/run
+
+dist: build ## what a release holds, in build/dist: tar, deb, rpm, list of what is inside, checksums
+	@scripts/setup.sh dist
+	@scripts/dist build/tfo-agent
+
+dist-arm64: build ## the same for 64-bit ARM, cross-built in a clean root file system, run in an emulated machine
+	@scripts/setup.sh arm64
+	@$(SUDO) scripts/cross build/tfo-agent-arm64
+	@$(SUDO) tests/roots/arm64 build/tfo-agent-arm64
+	@scripts/setup.sh dist
+	@scripts/dist build/tfo-agent-arm64 aarch64-unknown-linux-gnu
+
+test-packages: dist ## installs and removes deb and rpm in clean root file systems
+	@scripts/setup.sh roots
+	@$(SUDO) tests/roots/packages
+
+test-image: ## builds docker/Dockerfile with an engine and runs what comes out; a quarter of an hour
+	@scripts/setup.sh image
+	@$(SUDO) tests/roots/image
+
+test-clean: ## make run and make test in a clean Debian, where each is the only command; half an hour
+	@scripts/setup.sh roots
+	@$(SUDO) tests/roots/clean
+
+test-not-linux: ## the agent as it is where there is no Linux
+	@scripts/setup.sh build
+	$(CARGO) test --locked -p tfo-agent --features stub --test not_linux
 
 soak: ## ten minutes of processes and connections that come and go: the agent neither grows nor errs
 	@scripts/setup.sh test
@@ -57,6 +94,11 @@ test-kernels: ## the tests of the kernel inside Debian's kernels, emulated; KERN
 test-kernels-nobtf: ## the same inside a small kernel without BTF, which is built first: a quarter of an hour
 	@scripts/setup.sh nobtf
 	@$(RUN_KERNELS) nobtf
+
+docs: docs-configuration ## writes what is made of the code: tables of docs/, the schema, dashboards
+	@build/tfo-agent components --schema >docs/tfo-agent.schema.json.part
+	@mv docs/tfo-agent.schema.json.part docs/tfo-agent.schema.json
+	TFO_WRITE=1 $(CARGO) test --locked -q -p tfo-agent --bin tfo-agent generated
 
 docs-configuration: build ## writes the tables of docs/configuration.md from what the agent says of itself
 	@scripts/docs-configuration build/tfo-agent

@@ -49,7 +49,7 @@ static __always_inline __s32 call_of(long number, struct task_struct *task)
 static __always_inline __s32 call_in_registers(void *registers, struct task_struct *task)
 {
 	struct pt_regs___x86_64 *x86_64 = registers;
-	struct pt_regs___arm64 *arm64 = registers;
+	struct pt_regs___aarch64 *arm64 = registers;
 	long number = -1;
 
 	if (bpf_core_field_exists(x86_64->orig_ax))
@@ -62,7 +62,7 @@ static __always_inline __s32 call_in_registers(void *registers, struct task_stru
 static __always_inline __u64 first_argument(void *registers, __s32 call)
 {
 	struct pt_regs___x86_64 *x86_64 = registers;
-	struct pt_regs___arm64 *arm64 = registers;
+	struct pt_regs___aarch64 *arm64 = registers;
 
 	if (bpf_core_field_exists(x86_64->di))
 		return call < SYSCALL_NUMBERS ? x86_64->di : x86_64->bx;

@@ -143,7 +143,7 @@ struct pt_regs___x86_64 {
 	unsigned long r10;
 } CORE;
 
-struct pt_regs___arm64 {
+struct pt_regs___aarch64 {
 	__u64 regs[31];
 	__u64 orig_x0;
 	__s32 syscallno;

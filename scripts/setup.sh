@@ -5,10 +5,16 @@
 #   scripts/setup.sh build   C linker, clang, libbpf's headers, Rust   (default)
 #   scripts/setup.sh run     the same, curl to look at the page
 #   scripts/setup.sh check   the same as build, rustfmt, clippy, python3
-#   scripts/setup.sh test    the same as build, and bpffs and tracefs mounted
+#   scripts/setup.sh test    the same as build, systemd-analyze, and bpffs and tracefs mounted
 #   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus, Chromium
+#   scripts/setup.sh deploy  Go
+#   scripts/setup.sh guide   the same as test, python3, what docs/operations.md types
 #   scripts/setup.sh bench   the same as test, python3, libbpf, bpftrace
 #   scripts/setup.sh kernels the same as build, python3, an emulator, what goes into its image
+#   scripts/setup.sh roots   what makes clean root file systems, python3
+#   scripts/setup.sh image   the same, an engine that builds images
+#   scripts/setup.sh arm64   the same as roots, what runs programs and kernels of that machine
+#   scripts/setup.sh dist    the same as build, python3, Go
 #   scripts/setup.sh nobtf   the same as kernels, what a kernel is built with
 #
 # Prometheus is only unpacked, below target/e2e: its package would start a service.
@@ -126,6 +132,9 @@ install_packaged_rust() {
         apt_install "$package" "cargo-${package#rustc-}"
     elif at_least "$(candidate rustc)" "$rust_min"; then
         apt_install rustc cargo
+    elif at_least "$(candidate rustc-web)" "$rust_min"; then
+        # Debian stable keeps a newer one for its browsers. It and rustup cannot be there together.
+        apt_install rustc-web cargo-web
     elif [ -n "$backports" ] && at_least "$(candidate -t "$backports" rustc)" "$rust_min"; then
         apt_install -t "$backports" rustc cargo
     fi
@@ -195,7 +204,7 @@ setup_mounts() {
 setup_go() {
     . scripts/go.sh
     ! use_go "$go_min" || return 0
-    apt_update "Go $go_min or newer (builds the OpenTelemetry Collector)"
+    apt_update "Go $go_min or newer (builds the OpenTelemetry Collector, and what packs releases)"
     package=$(newest 'golang-1[0-9.]*-go' "$go_min")
     if [ -n "$package" ]; then
         apt_install "$package"
@@ -246,6 +255,34 @@ setup_kernels() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need "the keys of Debian's archive" debian-archive-keyring
 }
 
+setup_guide() {
+    have curl || need curl curl
+    have ip || need ip iproute2
+    have setpriv || need setpriv util-linux
+    have setcap || need setcap libcap2-bin
+    have bpftool || need bpftool bpftool
+}
+
+setup_roots() {
+    have debootstrap || need debootstrap debootstrap
+    have git || need git git
+    have unshare || need unshare util-linux
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need "the keys of Debian's archive" debian-archive-keyring
+}
+
+# runc, since crun wants another arrangement of cgroups than some machines have.
+setup_image() {
+    if ! have podman || ! have runc; then need "an engine that builds images (podman)" podman runc; fi
+    have getcap || need getcap libcap2-bin
+    have nsenter || need nsenter util-linux
+}
+
+setup_arm64() {
+    have qemu-aarch64-static || need "programs of 64-bit ARM (qemu-aarch64-static)" qemu-user-static
+    have qemu-system-aarch64 || need "machines of 64-bit ARM (qemu-system-aarch64)" qemu-system-arm
+    have cpio || need cpio cpio
+}
+
 setup_kernel_build() {
     have flex || need flex flex
     have bison || need bison bison
@@ -254,24 +291,43 @@ setup_kernel_build() {
     [ -e /usr/include/gelf.h ] || need "gelf.h" libelf-dev
 }
 
+# Judges deploy/systemd, and starts nothing.
+setup_systemd() { have systemd-analyze || need "systemd-analyze (judges the unit)" systemd; }
+
 setup_python() { have python3 || need python3 python3; }
 
+if [ "$goal" = deploy ]; then
+    setup_go
+    exit
+fi
+if [ "$goal" = guide ]; then
+    setup_python
+    setup_guide
+    goal=test
+fi
+
 case $goal in
-    build | run | check | test | e2e | bench | kernels | nobtf) ;;
-    *) die "what is '$goal'? One of: build run check test e2e bench kernels nobtf" ;;
+    build | run | check | test | e2e | bench | kernels | nobtf | dist)
+        setup_c
+        setup_clang
+        setup_rust
+        ;;
+    roots | image | arm64) ;;
+    *) die "what is '$goal'? One of: build run check test e2e bench kernels nobtf roots image arm64 dist" ;;
 esac
-setup_c
-setup_clang
-setup_rust
 case $goal in run) have curl || need curl curl ;; esac
 case $goal in check) setup_rust_tools ;; esac
-case $goal in check | e2e | bench | kernels | nobtf) setup_python ;; esac
+case $goal in check | e2e | bench | kernels | nobtf | roots | image | arm64 | dist) setup_python ;; esac
+case $goal in roots | image | arm64) setup_roots ;; esac
+case $goal in image) setup_image ;; esac
+case $goal in arm64) setup_arm64 ;; esac
 case $goal in bench) setup_bench ;; esac
 case $goal in kernels | nobtf) setup_kernels ;; esac
 case $goal in nobtf) setup_kernel_build ;; esac
 case $goal in test | e2e | bench) setup_mounts ;; esac
+case $goal in e2e | dist) setup_go ;; esac
+case $goal in test) setup_systemd ;; esac
 if [ "$goal" = e2e ]; then
-    setup_go
     setup_prometheus
     setup_browser
 fi

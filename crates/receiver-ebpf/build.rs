@@ -2,6 +2,8 @@
 //!
 //! clang is `$CLANG`, or the first of the known names on the PATH. Headers are
 //! libbpf's (`bpf/bpf_helpers.h`) and our own; no kernel headers are needed.
+//!
+//! Where there is no Linux, or feature `stub` says to do as if, nothing is compiled and `cfg(tfo_kernel)` is not set.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +11,14 @@ use std::process::Command;
 const NAMES: [&str; 8] = ["clang-19", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14", "clang"];
 
 fn main() -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ebpf");
-    let out = PathBuf::from(std::env::var("OUT_DIR").map_err(|error| error.to_string())?);
+    println!("cargo:rustc-check-cfg=cfg(tfo_kernel)");
+    if !has_kernel() {
+        return Ok(());
+    }
+    println!("cargo:rustc-cfg=tfo_kernel");
+    let of = |variable: &str| std::env::var(variable).map_err(|error| format!("{variable}: {error}"));
+    let root = Path::new(&of("CARGO_MANIFEST_DIR")?).join("../../ebpf");
+    let out = PathBuf::from(of("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", root.display());
     println!("cargo:rerun-if-env-changed=CLANG");
     let clang = find_clang()?;
@@ -27,6 +35,11 @@ fn main() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn has_kernel() -> bool {
+    let is = |variable: &str| std::env::var_os(variable).is_some();
+    std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") && !is("CARGO_FEATURE_STUB")
 }
 
 fn find_clang() -> Result<String, String> {

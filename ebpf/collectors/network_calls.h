@@ -29,7 +29,7 @@ struct network_call {
 static __always_inline __u64 argument(void *registers, __u32 number)
 {
 	struct pt_regs___x86_64 *x86_64 = registers;
-	struct pt_regs___arm64 *arm64 = registers;
+	struct pt_regs___aarch64 *arm64 = registers;
 
 	if (bpf_core_field_exists(x86_64->orig_ax)) {
 		if (number == 2)

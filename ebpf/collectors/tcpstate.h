@@ -17,6 +17,13 @@ static __always_inline bool is_own_act(int old, int new)
 	       (new == TCP_FIN_WAIT1 && (old == TCP_ESTABLISHED || old == TCP_SYN_RECV));
 }
 
+/* When the kernel last looked at the clock for this connection, in nanoseconds: that is at every segment that comes or
+ * goes and at every timer, so at whatever establishes a connection and whatever ends one. No clock is to be read. */
+static __always_inline __u64 last_moved(struct sock *sk)
+{
+	return READ_AT(sk, tcp_sock, tcp_mstamp) * 1000;
+}
+
 /* Brings the socket's state up to date; returns its owner, for whom the transition counts. */
 static __always_inline __u64 follow_transition(struct sock *sk, struct socket_state *state, int old, int new)
 {
@@ -35,8 +42,7 @@ static __always_inline __u64 follow_transition(struct sock *sk, struct socket_st
 			state->identity = current->identity;
 	}
 	if (new == TCP_ESTABLISHED) {
-		/* The segment that establishes it has its time with it: no clock is to be read. */
-		state->established = READ_AT(sk, tcp_sock, tcp_mstamp) * 1000;
+		state->established = last_moved(sk);
 		/* It begins with those of its SYN-ACK, which are counted as they are sent. */
 		if (old == TCP_SYN_RECV)
 			state->retransmitted = READ_AT(sk, tcp_sock, total_retrans);
@@ -56,12 +62,12 @@ static __always_inline void count_transition(struct cpu_record *record, __u64 ow
 	ADD(record->counted[COLLECTOR_TCPSTATE], 1);
 }
 
-static __always_inline void count_connection_end(struct cpu_record *record, __u64 owner, __u64 established)
+static __always_inline void count_connection_end(struct cpu_record *record, struct sock *sk, __u64 owner, __u64 established)
 {
 	if (!established || is_denied(owner, COLLECTOR_TCPSTATE))
 		return;
 	struct cell *cell = cell_of(owner, INDEX_CONNECTION_END, record->stripe);
-	__u64 nanoseconds = bpf_ktime_get_ns() - established;
+	__u64 ended = last_moved(sk), nanoseconds = ended > established ? ended - established : 0;
 
 	if (!cell)
 		return;

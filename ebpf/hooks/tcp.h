@@ -38,7 +38,7 @@ static __always_inline void tcp_transition(struct cpu_record *record, struct soc
 	if (new != TCP_CLOSE)
 		return;
 	if (state && collect_tcpstate)
-		count_connection_end(record, owner, state->established);
+		count_connection_end(record, sk, owner, state->established);
 	forget_socket(place, address);
 }
 

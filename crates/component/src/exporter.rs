@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pdata::Batch;
 
-use crate::BoxFuture;
 use crate::config::{Configuration, Section};
+use crate::{BoxFuture, Need};
 
 /// A way out of the agent.
 pub trait Exporter: Send {
@@ -16,6 +16,11 @@ pub trait Exporter: Send {
     /// A text for people that says what, where and what to do. The agent does not start then.
     fn start(&mut self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async { Ok(()) })
+    }
+
+    /// What it goes on needing of the system when the process gives up its rights, which is before it is started.
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
     }
 
     /// `batch` in parts that the far side takes in one request. Each is attempted, refused or lost on its

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::BoxFuture;
@@ -17,6 +18,20 @@ pub trait Extension: Send {
     /// # Errors
     /// A text for people; the agent does not start then.
     fn prepare(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Called once between [`prepare`](Self::prepare) and [`start`](Self::start), where the process is about to give up
+    /// its rights: what takes more than a service without any may do has to be handed over, or said.
+    fn give_up_rights(&mut self) -> Vec<Need> {
+        Vec::new()
+    }
+
+    /// Whether it can be prepared, and started, in a process that has given up its rights already.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    fn without_rights(&self) -> Result<(), String> {
         Ok(())
     }
 
@@ -43,6 +58,17 @@ pub trait Extension: Send {
 
     /// Called once after every pipeline has ended.
     fn shutdown(&mut self) {}
+}
+
+/// What a component goes on needing of the system, beside what every service may do: to read, to talk over sockets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// To write, make and remove files in this directory.
+    Write(PathBuf),
+    /// To remove directories and files in this directory.
+    Remove(PathBuf),
+    /// To call bpf(2).
+    Bpf,
 }
 
 /// The shared parts of all extensions, by component type, and by id where somebody may mean one of several.

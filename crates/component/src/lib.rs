@@ -25,7 +25,7 @@ mod storage;
 pub use delivery::{Delivery, QueueConfig, Sizer, read_temporality};
 pub use endpoint::{Endpoint, ListenError};
 pub use exporter::{Accepted, ExportError, Exporter, RetryConfig};
-pub use extension::{Extension, Extensions};
+pub use extension::{Extension, Extensions, Need};
 pub use factory::{
     BuildContext, BuildError, Builder, BuiltExporter, Components, Connector, ConnectorFactory, ExporterFactory,
     ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory, Stability,

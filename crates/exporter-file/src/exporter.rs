@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use component::config::Configuration;
-use component::{Accepted, BoxFuture, BuiltExporter, Delivery, ExportError, Exporter, ExporterFactory, Stability};
+use component::{
+    Accepted, BoxFuture, BuiltExporter, Delivery, ExportError, Exporter, ExporterFactory, Need, Stability,
+};
 use pdata::Batch;
 use tokio::task::spawn_blocking;
 
@@ -70,6 +72,11 @@ impl FileExporter {
 impl Exporter for FileExporter {
     fn start(&mut self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(self.on_file(Log::open))
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.directories().into_iter().map(Need::Write).collect()
     }
 
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {

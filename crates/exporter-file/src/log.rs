@@ -26,11 +26,23 @@ impl Log {
         Self { path, append, create_directory, rotation, file: None, whole: None }
     }
 
+    /// Where files are written, by its name and, where that is a link, by its own. Made if that is asked for.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        // Who opens the file will say what is wrong with it.
+        let _ = self.make_directory();
+        let parent = |path: &Path| path.parent().map(|parent| parent.join("."));
+        let real = fs::canonicalize(&self.path).ok();
+        [Some(&self.path), real.as_ref()].into_iter().flatten().filter_map(|path| parent(path)).collect()
+    }
+
+    fn make_directory(&self) -> Result<(), String> {
+        let Some(directory) = self.path.parent().filter(|_| self.create_directory) else { return Ok(()) };
+        fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))
+    }
+
     /// Opens the file for the first time.
     pub(crate) fn open(&mut self) -> Result<(), String> {
-        if let Some(directory) = self.path.parent().filter(|_| self.create_directory) {
-            fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        }
+        self.make_directory()?;
         let file = self.open_file().map_err(|error| self.named(&error))?;
         if !self.append && self.rotation.is_none() && file.metadata().is_ok_and(|file| file.is_file()) {
             file.set_len(0).map_err(|error| self.named(&error))?;

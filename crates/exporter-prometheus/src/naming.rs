@@ -15,6 +15,26 @@ pub enum Naming {
     Otel,
 }
 
+impl Naming {
+    /// Names under which points of a metric stand on a page that has no other keys; where one is the guide's, what it says.
+    #[must_use]
+    pub fn families(self, descriptor: &Descriptor) -> Vec<(String, Option<&'static SeedName>)> {
+        let names = self.names();
+        let seeds = names.seeds(descriptor).iter().map(|seed| (seed.name.to_owned(), Some(seed)));
+        seeds.chain(names.own_family(descriptor, false).map(|name| (name, None))).collect()
+    }
+
+    /// Label of an attribute there, where the guide does not say another.
+    #[must_use]
+    pub fn label(self, attribute: &str) -> String {
+        self.names().label(attribute, false).into_owned()
+    }
+
+    fn names(self) -> Names {
+        Names { naming: self, strategy: Strategy::UnderscoreEscapingWithSuffixes, namespace: String::new() }
+    }
+}
+
 /// How names are made, for one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {

@@ -24,6 +24,11 @@ impl Files {
         Self { directory, lock: Mutex::new(None) }
     }
 
+    /// Where all of it is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Makes the directory and takes it for this agent alone, which another one may delay by `timeout`.
     pub(crate) fn open(&self, timeout: Duration) -> Result<(), String> {
         let directory = self.directory.display();

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::config::{Configuration, Section};
-use component::{Extension, ExtensionFactory, SharedStorage, Stability};
+use component::{Extension, ExtensionFactory, Need, SharedStorage, Stability};
 
 use files::Files;
 
@@ -81,6 +81,10 @@ impl Extension for FileStorage {
 
     fn prepare(&mut self) -> Result<(), String> {
         self.files.open(self.timeout)
+    }
+
+    fn give_up_rights(&mut self) -> Vec<Need> {
+        vec![Need::Write(self.files.directory().to_owned())]
     }
 
     fn replaceable(&self) -> Result<(), String> {

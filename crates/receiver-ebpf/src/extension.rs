@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use component::config::{ByteSize, Configuration, Section};
-use component::{Builder, Extension, ExtensionFactory, Stability};
+use component::{Builder, Extension, ExtensionFactory, Need, Stability};
 
 use crate::collectors;
 use crate::host::{Host, HostConfig, MOST_PROCESSES, Sizing};
@@ -136,6 +136,15 @@ impl Extension for EbpfExtension {
 
     fn prepare(&mut self) -> Result<(), String> {
         self.host.prepare().map_err(|error| error.to_string())
+    }
+
+    fn give_up_rights(&mut self) -> Vec<Need> {
+        self.host.give_up_rights()
+    }
+
+    fn without_rights(&self) -> Result<(), String> {
+        Err("its programs are loaded at the start, after which the rights to do so are given up: restart the agent"
+            .into())
     }
 
     fn replaceable(&self) -> Result<(), String> {

@@ -9,6 +9,10 @@ mod catalog;
 mod collectors;
 mod extension;
 mod host;
+#[cfg(tfo_kernel)]
+mod kernel;
+#[cfg(not(tfo_kernel))]
+#[path = "elsewhere.rs"]
 mod kernel;
 mod receiver;
 mod resource;
@@ -16,4 +20,4 @@ mod resource;
 pub use catalog::all as catalog;
 pub use collectors::RECEIVERS;
 pub use extension::{DEFAULT_PIN_PATH, EXTENSION_FACTORY};
-pub use kernel::unpin_abandoned;
+pub use kernel::{HELPER_COMMAND, serve_helper, unpin_abandoned};

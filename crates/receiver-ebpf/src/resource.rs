@@ -14,9 +14,17 @@ pub(crate) fn of_this_host() -> Arc<Resource> {
     Arc::new(Resource::new(vec![
         ("host.arch", AttributeValue::Static(std::env::consts::ARCH)),
         ("host.name", kernel("hostname")),
-        ("os.type", AttributeValue::Static("linux")),
+        ("os.type", AttributeValue::Static(os_type())),
         ("os.version", kernel("osrelease")),
         ("service.name", AttributeValue::Static("tfo-agent")),
         ("service.version", AttributeValue::Static(env!("CARGO_PKG_VERSION"))),
     ]))
+}
+
+/// As the semantic conventions spell it.
+fn os_type() -> &'static str {
+    match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    }
 }

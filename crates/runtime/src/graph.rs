@@ -9,7 +9,7 @@ use component::{
 };
 
 use crate::config::{Config, Pipeline, Trees};
-use crate::run::{Board, SHUTDOWN_DEADLINE};
+use crate::run::{Board, Phase, SHUTDOWN_DEADLINE};
 use crate::{Failure, Kind};
 
 /// Everything that is to run, made but not started.
@@ -18,9 +18,13 @@ pub struct Service {
     pub shutdown_deadline: Duration,
     /// The span of the start, which ends when everything runs.
     pub starting: tracing::Span,
+    /// Told of every phase that begins.
+    pub phases: Box<dyn Fn(Phase) + Send>,
     pub(crate) plan: Plan,
     pub(crate) shared: Extensions,
     pub(crate) board: Arc<Board>,
+    /// Whether the process has given up its rights.
+    pub(crate) without_rights: bool,
 }
 
 /// What is to run: how it is wired, and the components that do not run yet.
@@ -69,7 +73,9 @@ impl Config {
         let plan = self.plan(&mut shared, &board, &Nothing)?;
         crate::run::push_down_first(&plan, None);
         let starting = tracing::Span::none();
-        Ok(Service { shutdown_deadline: SHUTDOWN_DEADLINE, starting, plan, shared, board })
+        let phases = Box::new(|_| {});
+        let deadline = SHUTDOWN_DEADLINE;
+        Ok(Service { shutdown_deadline: deadline, starting, phases, plan, shared, board, without_rights: false })
     }
 
     /// Makes what a pipeline uses and what does not run yet.

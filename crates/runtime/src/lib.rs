@@ -18,4 +18,4 @@ pub use config::{
 };
 pub use failure::Failure;
 pub use graph::Service;
-pub use run::{Reloading, SPANS, Summary, Totals, own_descriptors};
+pub use run::{Phase, Reloading, SPANS, Summary, Totals, own_descriptors};

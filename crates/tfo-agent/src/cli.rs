@@ -26,12 +26,23 @@ pub(crate) enum Command {
     Components(Components),
     /// Show which process does what, live.
     Top(crate::top::Options),
+    /// The agent's own helper; nobody else calls it.
+    #[command(name = receiver_ebpf::HELPER_COMMAND, hide = true)]
+    Helper {
+        /// Where maps are pinned.
+        pins: Option<PathBuf>,
+    },
     /// Remove what an agent that is gone left pinned in the kernel.
     Unpin {
         /// The directory given as extensions::ebpf::pin_path.
         #[arg(long, default_value = receiver_ebpf::DEFAULT_PIN_PATH, value_name = "DIRECTORY")]
         pin_path: PathBuf,
     },
+    /// Print what has a shell complete this command line.
+    Completions { shell: clap_complete::Shell },
+    /// Write the manual pages, for those who make packages.
+    #[command(hide = true)]
+    Manual { directory: PathBuf },
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +55,9 @@ pub(crate) struct Start {
     /// Read the configuration anew when one of its files changes, as SIGHUP has it read.
     #[arg(long)]
     pub(crate) watch_config: bool,
+    /// Keep capabilities and go without seccomp and Landlock, to see whether one of them is in the way.
+    #[arg(long)]
+    pub(crate) keep_rights: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,12 +3,18 @@
 
 mod cli;
 mod components;
+#[cfg(test)]
+mod generated;
 mod guide;
 mod inventory;
 mod logs;
+mod manual;
 mod reload;
+#[cfg_attr(not(target_os = "linux"), path = "rights_elsewhere.rs")]
+mod rights;
 mod schema;
 mod start;
+mod supervisor;
 mod telemetry;
 mod top;
 mod unpin;
@@ -25,6 +31,9 @@ fn main() -> ExitCode {
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
         cli::Command::Top(options) => top::run(&options),
+        cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
+        cli::Command::Completions { shell } => manual::completions(shell),
+        cli::Command::Manual { directory } => manual::write(&directory),
     }
 }

@@ -12,8 +12,9 @@ use tracing::trace_span;
 
 use crate::cli;
 use crate::components::COMPONENTS;
+use crate::supervisor::Supervisor;
 use crate::telemetry::Telemetry;
-use crate::{guide, logs, reload};
+use crate::{guide, logs, reload, rights};
 
 /// Taken when no `--config` is given and it exists.
 const SYSTEM_CONFIG: &str = "/etc/tfo-agent/config.yaml";
@@ -123,13 +124,20 @@ fn run(config: Config, options: &cli::Start, mut telemetry: Telemetry) -> Result
         (Signals::listen().map_err(no_signals)?, reload::requests(hang_up, watched))
     };
     // On this thread, before there is another one: what it gives up, all inherit.
+    rights::take_up();
     let preparing = trace_span!(target: SPANS, parent: &starting, "prepare");
     preparing.in_scope(|| service.prepare()).map_err(one)?;
     drop(preparing);
+    if !options.keep_rights {
+        rights::give_up(service.give_up_rights());
+    }
     service.starting = starting;
+    let supervisor = Supervisor::of_environment();
+    service.phases = supervisor.told();
     let reloading = Reloading { requests, load: || read(&options.sources) };
     tokio.block_on(async {
         telemetry.start(&service.observe());
+        supervisor.watch();
         let outcome = service.run_reloading(signals.stop(), reloading).await;
         telemetry.stop().await;
         outcome.map(drop).map_err(one)

@@ -5,11 +5,10 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use support::agent::{Agent, binary, pin_path, without};
+use support::agent::{Agent, as_nobody, binary, binary_for_all, pin_path, without};
 use support::eventually;
 use support::workload::Workload;
 
@@ -48,7 +47,7 @@ fn expect_disabled(agent: Agent, pins: &str, reason: &[&str]) {
             assert!(line.contains(words), "{words:?} is not in: {line}");
         }
     }
-    let attached = eventually("both marked as failed", 5, || {
+    let attached = eventually("both marked as failed", 60, || {
         let page = agent.page(0);
         let found: Vec<f64> = page.find("tfo_ebpf_attached", &[]).map(|sample| sample.value).collect();
         (!found.is_empty()).then_some(found)
@@ -59,27 +58,6 @@ fn expect_disabled(agent: Agent, pins: &str, reason: &[&str]) {
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("service stopping"), "{log}");
     assert!(!Path::new(pins).exists(), "left pins");
-}
-
-/// A copy of the agent's binary that everybody may run; it ends with the directory.
-fn binary_for_all() -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = directory.path().join("tfo-agent");
-    fs::copy(binary().get_program(), &program).unwrap();
-    (directory, program)
-}
-
-/// The agent as `nobody`, with `capabilities` in the words of setpriv(1) and no others.
-fn as_nobody(program: &Path, capabilities: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    for set in ["inh", "ambient", "bounding"] {
-        let flag = if set == "bounding" { "set" } else { "caps" };
-        command.arg(format!("--{set}-{flag}=-all{capabilities}"));
-    }
-    command.arg(program);
-    command
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn compare_beside(test: &str, what: &str, number: u64, others: &[(&str, &str)]) 
     let work = facts(&format!("{}\n{}", load.line(), load.line()));
     load.rested();
     let pid = load.pid();
-    eventually("the process at rest", 5, || {
+    eventually("the process at rest", 60, || {
         fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") S ").then_some(())
     });
     let kernel = books(pid);

@@ -57,7 +57,7 @@ fn bytes_of_tcp_are_what_the_calls_returned_by_every_way_to_move_them() {
         measurement.expect_page("tfo_ebpf_tcp_bytes_recv", &client, facts["cli_received"]);
         for name in ["cli", "srv"] {
             let comm = role(&test, name);
-            eventually("the same at the sink", 5, || {
+            eventually("the same at the sink", 30, || {
                 (bytes(&measurement.sink, comm, "receive", &[]) >= facts[&format!("{name}_received")]).then_some(())
             });
             expect_bytes(&measurement.sink, comm, &facts, name, "tcp", label);
@@ -90,7 +90,7 @@ fn datagrams_and_their_bytes_are_what_went_and_what_came() {
                 (facts[&format!("{name}_datagrams_sent")], facts[&format!("{name}_datagrams_received")]);
             measurement.expect_page("tfo_ebpf_udp_packets_sent", &[("comm", comm)], sent);
             measurement.expect_page("tfo_ebpf_udp_packets_recv", &[("comm", comm)], received);
-            eventually("the same at the sink", 5, || {
+            eventually("the same at the sink", 30, || {
                 (datagrams(&measurement.sink, comm, "receive") >= received).then_some(())
             });
             let sink = &measurement.sink;
@@ -151,7 +151,7 @@ fn connections_are_counted_on_both_sides_and_refused_ones_as_failures() {
         let (client, listener) = (role(&test, "cli"), main_of(&test));
         measurement.expect_page("tfo_ebpf_tcp_connections", &[("comm", client)], 300.0);
         measurement.expect_page("tfo_ebpf_tcp_connections", &[("comm", listener)], 300.0);
-        eventually("the same at the sink", 5, || {
+        eventually("the same at the sink", 30, || {
             let sink = &measurement.sink;
             let passive = connections(sink, listener, "passive", label);
             (passive >= 300.0 && failures(sink, client, "ECONNREFUSED") >= 100.0).then_some(())
@@ -194,7 +194,7 @@ fn attempts_that_nobody_answers_time_out_and_their_syns_are_retransmits() {
         let comm = role("to", &format!("cl{family}"));
         measurement.expect_page("tfo_ebpf_tcp_retransmits", &[("comm", comm)], again);
         // The SYNs were sent again long before the attempts were given up.
-        let timed_out = eventually("the failures at the sink", 5, || {
+        let timed_out = eventually("the failures at the sink", 30, || {
             let timed_out = failures(&measurement.sink, comm, "ETIMEDOUT");
             (timed_out >= *countable.start() as f64).then_some(timed_out)
         });

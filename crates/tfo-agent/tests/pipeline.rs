@@ -111,7 +111,7 @@ service:
             stream.0 == "ebpf.syscalls"
                 && sleeps.iter().all(|(key, value)| stream.1.get(*key).is_some_and(|v| v == value))
         };
-        eventually("a point", 8, || {
+        eventually("a point", 60, || {
             sink.with(|received| received.points.iter().any(|(stream, n)| is_it(stream) && *n == round)).then_some(())
         });
         arrivals.push(Instant::now());
@@ -124,7 +124,7 @@ service:
         assert!(pushed > 0.0 && page - pushed < 250.0, "page {page}, pushed {pushed}");
     }
     let between = arrivals[1] - arrivals[0];
-    assert!((4_500..5_500).contains(&between.as_millis()), "{between:?}");
+    assert!((4_500..8_000).contains(&between.as_millis()), "{between:?}");
 
     // Well within the third interval.
     sleeper.finish();
@@ -245,7 +245,7 @@ fn the_page_at_localhost_answers_on_both_addresses_of_it() {
     let port = address.strip_prefix("127.0.0.1:").unwrap();
     for host in ["127.0.0.1", "[::1]"] {
         let has_series = || Page::get(&format!("{host}:{port}")).sum("tfo_ebpf_syscall_count", &[]);
-        eventually(host, 5, has_series);
+        eventually(host, 60, has_series);
     }
     assert!(agent.stop().0.success());
 }

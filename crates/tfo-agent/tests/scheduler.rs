@@ -74,7 +74,7 @@ fn compare(what: &str, number: u64, rivals: &[(&str, u64)]) -> Books {
     let mut load = Workload::start(comm("sched"), what, &[number]);
     let cpu_ns = load.rested();
     let pid = load.pid();
-    eventually("the process at rest", 5, || {
+    eventually("the process at rest", 60, || {
         let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         state.contains(") S ").then_some(())
     });

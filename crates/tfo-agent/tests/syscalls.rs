@@ -71,7 +71,9 @@ fn expect_calls(agent: &Agent, sink: &Sink, comm: &str, syscall: &str, expected:
     let seen: Vec<_> = page.find(name, &labels).collect();
     assert_eq!(page.sum(name, &labels), Some(expected as f64), "page: {syscall} by {comm}: {seen:?}");
     let attributes = [("ebpf.comm", comm), ("ebpf.syscall.name", syscall)];
-    eventually("the same at the sink", 5, || (sink.sum("ebpf.syscalls", &attributes) >= expected as f64).then_some(()));
+    eventually("the same at the sink", 30, || {
+        (sink.sum("ebpf.syscalls", &attributes) >= expected as f64).then_some(())
+    });
     assert_eq!(sink.sum("ebpf.syscalls", &attributes), expected as f64, "sink: {syscall} by {comm}");
 }
 
@@ -168,7 +170,7 @@ fn a_call_in_flight_at_the_attach_counts_once_and_those_after_it_exactly() {
     let mut load = Workload::start(comm("flight"), "wait", &[CALLS]);
     load.rested();
     // It sleeps in read(2) now, or is about to.
-    eventually("the blocking read", 5, || {
+    eventually("the blocking read", 60, || {
         let text = std::fs::read_to_string(format!("/proc/{}/syscall", load.pid())).unwrap();
         text.starts_with("0 ").then_some(())
     });

@@ -83,7 +83,7 @@ fn every_transition_of_a_thousand_connections_is_its_owner_s() {
         expect("srv", "CLOSE_WAIT", "LAST_ACK", count as f64);
         expect("srv", "LISTEN", "CLOSE", 1.0);
         let server = role(&test, "srv");
-        eventually("the same at the sink", 5, || {
+        eventually("the same at the sink", 30, || {
             (transitions_of(&measurement.sink, server) == serving(count)).then_some(())
         });
     }

@@ -150,7 +150,7 @@ fn a_backend_that_is_away_or_says_nothing_holds_up_neither_the_data_nor_the_end(
     let asked = Instant::now();
     let (status, log) = agent.stop();
     assert!(status.success(), "{log}");
-    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}: {log}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}: {log}", asked.elapsed());
     let told = log.lines().filter(|line| line.contains("is not taken") && line.contains(&away.to_string()));
     assert_eq!(told.count(), 1, "{log}");
     for telemetry in ["traces", "metrics"] {

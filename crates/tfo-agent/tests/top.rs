@@ -85,7 +85,7 @@ fn expect_step(tables: &Tables, name: &str) -> Workload {
 }
 
 #[test]
-fn its_own_programs_count_what_was_made_and_leave_nothing_behind() {
+fn its_own_programs_count_what_was_made() {
     let name = comm("own");
     let arguments = ["--own", "--batch", "--totals", "-d", "0.3", "--filter", name];
     let tables = Tables::start(binary(), &arguments);

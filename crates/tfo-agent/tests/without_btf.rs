@@ -64,7 +64,7 @@ fn switches_equal_proc_to_the_last_one_and_times_but_for_a_moment_each() {
         let mut load = Workload::start(main_of(test), what, &[number]);
         let cpu_ns = load.rested();
         let pid = load.pid();
-        eventually("the process at rest", 5, || {
+        eventually("the process at rest", 60, || {
             std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") S ").then_some(())
         });
         let books = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];

@@ -33,7 +33,7 @@ pub(crate) use sizing::{MOST_PROCESSES, Sizing};
 use std::sync::Arc;
 
 use clock::Clock;
-use component::Predicate;
+use component::{Need, Predicate};
 use pdata::Metrics;
 
 use crate::collectors::{Collector, Reader};
@@ -153,6 +153,10 @@ impl Host {
         match Running::start(config, &readings) {
             Ok(running) => *state = State::Running(Box::new(running)),
             Err(error @ LoadError::Locked { .. }) => return Err(error),
+            #[cfg(not(tfo_kernel))]
+            Err(LoadError::NotLinux) => {
+                tracing::info!("eBPF collector: not running on Linux, metrics will be empty");
+            }
             Err(error) => {
                 for collector in collectors_of(&seats.collectors()) {
                     warn_disabled(collector, &error);
@@ -162,6 +166,12 @@ impl Host {
         }
         crate::kernel::release_memory();
         Ok(())
+    }
+
+    /// Hands over what takes rights from here on, and says what is needed of the system.
+    pub(crate) fn give_up_rights(&self) -> Vec<Need> {
+        let State::Running(running) = &mut self.lock().state else { return Vec::new() };
+        running.give_up_rights()
     }
 
     /// Whether the programs are loaded, or were to be.

@@ -9,7 +9,7 @@ use pdata::{Process, UnixNanos};
 use super::cgroups::Cgroups;
 use super::clock::Clock;
 use super::verdicts::Judges;
-use crate::kernel::{Control, Kernel, PAGE_SLOTS, Page, ProcessRow};
+use crate::kernel::{Kernel, PAGE_SLOTS, Page, ProcessRow};
 
 /// One slot.
 #[derive(Debug, Default)]
@@ -60,8 +60,8 @@ pub(crate) struct Processes {
     refreshed: UnixNanos,
     cgroups: Option<Cgroups>,
     judges: Judges,
-    /// Our own tgid, as the kernel counts.
-    agent: u64,
+    /// Tgids of our own processes, as the kernel counts.
+    agents: [u64; 2],
 }
 
 const PAGE: usize = PAGE_SLOTS as usize;
@@ -69,7 +69,7 @@ const PAGE: usize = PAGE_SLOTS as usize;
 impl Processes {
     pub(crate) fn new(judges: Judges) -> Self {
         let cgroups = judges.read_cgroups().then(Cgroups::of_this_machine);
-        Self { entries: Vec::new(), next_epoch: 1, refreshed: 0, cgroups, judges, agent: 0 }
+        Self { entries: Vec::new(), next_epoch: 1, refreshed: 0, cgroups, judges, agents: [0; 2] }
     }
 
     /// Judges every process that is known by `judges` from now on.
@@ -125,7 +125,7 @@ impl Processes {
 
     /// Takes over what the kernel wrote since the last time: births, names, exits.
     pub(crate) fn refresh(&mut self, kernel: &Kernel, clock: &mut Clock) {
-        self.agent = kernel.control.at(0, offset_of!(Control, agent)).load(Ordering::Acquire);
+        self.agents = kernel.agents();
         self.entries.resize_with(kernel.pages.len() * PAGE, ProcessEntry::default);
         for slot in 0..self.entries.len() {
             self.refresh_slot(slot, &kernel.pages[slot / PAGE], clock);
@@ -160,7 +160,7 @@ impl Processes {
             comm: name(&row).into(),
             uid: row.uid,
             cgroup,
-            is_agent: u64::from(row.tgid) == self.agent,
+            is_agent: self.agents.contains(&u64::from(row.tgid)),
         };
         let entry = &mut self.entries[slot];
         let known = entry.process.as_deref();

@@ -3,6 +3,7 @@
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
+use component::Need;
 use pdata::{Metrics, UnixNanos};
 
 use super::clock::Clock;
@@ -115,6 +116,20 @@ impl Running {
             maintained: 0,
             spent: own_metrics::Spent::default(),
         })
+    }
+
+    /// Hands over what takes rights from here on, and says what is needed of the system.
+    pub(super) fn give_up_rights(&mut self) -> Vec<Need> {
+        let mut needs = Vec::new();
+        if !self.kernel.hand_over() {
+            needs.push(Need::Bpf);
+        }
+        if let Some(pins) = self.kernel.pinned_at() {
+            // At the end they are removed, and their directory with them.
+            needs.push(Need::Write(pins.to_owned()));
+            needs.extend(pins.parent().map(|parent| Need::Remove(parent.to_owned())));
+        }
+        needs
     }
 
     /// What cannot wait for the next read: room for new processes, and now and then verdicts on them.

@@ -105,6 +105,7 @@ macro_rules! entries {
         // SAFETY: repr(C), integers and arrays of integers only, and the two assertions above.
         unsafe impl Entry for $name {}
         // SAFETY: as above: nothing but bytes that are all written.
+        #[cfg(tfo_kernel)]
         unsafe impl aya::Pod for $name {}
     )*};
 }

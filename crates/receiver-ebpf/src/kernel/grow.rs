@@ -25,6 +25,11 @@ impl Kernel {
             return Ok(());
         }
         let number = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
+        if let Some(helper) = &self.helper {
+            let made = helper.page(number, stripes, self.stripes).and_then(|maps| Page::received(&maps));
+            self.pages.push(made.map_err(|error| fault("tfo_counters", format!("page: {error}")))?);
+            return Ok(());
+        }
         let (page, maps) = Page::make(stripes).map_err(|error| fault("tfo_counters", format!("page: {error}")))?;
         if let Some(pins) = &self.pins {
             for (map, path) in maps.iter().zip(pins.page(number)) {
@@ -62,12 +67,17 @@ impl Kernel {
     /// Where the kernel refuses the map, as without CAP_BPF or memory.
     pub(crate) fn add_socket_page(&mut self) -> Result<(), LoadError> {
         let pages = self.socket_pages();
-        let page =
-            create(b"tfo_sockets", SOCKET_BYTES).map_err(|error| fault("tfo_sockets", format!("page: {error}")))?;
         let number = u32::try_from(pages).unwrap_or(u32::MAX);
-        let Some(outer) = &mut self.outer else { return Ok(()) };
-        let set = outer.sockets.set(number, &page, 0);
-        set.map_err(|error| LoadError::of("page of", "tfo_sockets", &error))?;
+        let failed = |error: std::io::Error| fault("tfo_sockets", format!("page: {error}"));
+        if let Some(helper) = &self.helper {
+            helper.socket_page(number).map_err(failed)?;
+        } else if let Some(outer) = &mut self.outer {
+            let page = create(b"tfo_sockets", SOCKET_BYTES).map_err(failed)?;
+            let set = outer.sockets.set(number, &page, 0);
+            set.map_err(|error| LoadError::of("page of", "tfo_sockets", &error))?;
+        } else {
+            return Ok(());
+        }
         self.control.at(0, offset_of!(Control, socket_pages)).store(pages + 1, Ordering::Release);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The walks over tasks and sockets: adopting them at the start, and asking at a read who runs and what is open.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
@@ -50,15 +51,22 @@ impl Kernel {
     }
 
     fn walk(&mut self, name: &str) -> Result<Vec<u8>, LoadError> {
+        if let Some(file) = self.helper.as_ref().and_then(|helper| helper.walk(name)) {
+            return file.and_then(read).map_err(|error| LoadError::of("iterator", name, &error));
+        }
         let program = self.iterator(name)?;
         let failed = |error| LoadError::program(name, &error);
         let id = program.attach().map_err(failed)?;
         let link = program.take_link(id).map_err(failed)?;
-        let mut file = link.into_file().map_err(|error| LoadError::of("iterator", name, &error))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| LoadError::of("iterator", name, &error))?;
-        Ok(bytes)
+        let file = link.into_file().map_err(|error| LoadError::of("iterator", name, &error))?;
+        read(file).map_err(|error| LoadError::of("iterator", name, &error))
     }
+}
+
+fn read(mut file: File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// `bytes` has exactly the size of a record.

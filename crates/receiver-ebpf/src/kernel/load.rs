@@ -1,6 +1,7 @@
 //! From an object to mapped arrays: settings, sizes, relocation, one parse of BTF at a time.
 
 use std::mem::offset_of;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -12,6 +13,7 @@ use super::attach::Attached;
 use super::casts::Casts;
 use super::events::Faults;
 use super::hash::Hash;
+use super::helper::Helper;
 use super::mapped::Mapped;
 use super::mirror::Mirror;
 use super::pages::{Counters, OuterMaps, Page};
@@ -96,6 +98,8 @@ pub(crate) struct Kernel {
     pub(crate) pages: Vec<Page>,
     /// `None` where the pages are memory of our own.
     pub(super) outer: Option<OuterMaps>,
+    /// What calls bpf(2) for us, once we may not.
+    pub(super) helper: Option<Helper>,
     /// What fills the pages there.
     pub(super) mirror: Option<Mirror>,
     pub(super) stripes: u32,
@@ -176,6 +180,7 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
         cpus: maps.map("tfo_cpus", options.cpus)?,
         overflow: maps.overflow(options.stripes)?,
         outer: Some(maps.outer()?),
+        helper: None,
         mirror: None,
         pages: Vec::new(),
         stripes: options.stripes,
@@ -296,15 +301,16 @@ impl Maps<'_> {
     }
 
     fn outer(&mut self) -> Result<OuterMaps, LoadError> {
+        let mut descriptors = Vec::new();
         let mut take = |name: &str| {
             let map = self.ebpf.take_map(name).ok_or_else(|| fault(name, "not in the object"))?;
-            map.try_into().map_err(|error| fault(name, format!("{error}")))
+            let Map::ArrayOfMaps(data) = map else { return Err(fault(name, "not an array of maps")) };
+            let descriptor = data.fd().as_fd().try_clone_to_owned();
+            descriptors.push(descriptor.map_err(|error| fault(name, error.to_string()))?);
+            Map::ArrayOfMaps(data).try_into().map_err(|error| fault(name, format!("{error}")))
         };
-        Ok(OuterMaps {
-            directory: take("tfo_directory")?,
-            counters: take("tfo_counters")?,
-            sockets: take("tfo_sockets")?,
-        })
+        let (directory, counters, sockets) = (take("tfo_directory")?, take("tfo_counters")?, take("tfo_sockets")?);
+        Ok(OuterMaps { directory, counters, sockets, descriptors })
     }
 
     fn array(&mut self, name: &str) -> Result<MapData, LoadError> {

@@ -1,7 +1,7 @@
 //! An array map as memory: reads and writes without a system call.
 
 use std::marker::PhantomData;
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +33,11 @@ impl Mapping {
             )));
         }
         Self::map(entries * size.next_multiple_of(8), libc::MAP_SHARED, map.fd().as_fd().as_raw_fd())
+    }
+
+    /// Maps an array with one value of `size` bytes of which no more is known than that we made it.
+    pub(super) fn received(map: &OwnedFd, size: usize) -> std::io::Result<Self> {
+        Self::map(size.next_multiple_of(8), libc::MAP_SHARED, map.as_raw_fd())
     }
 
     /// The same as memory of our own, all zeros, where the kernel shares none.

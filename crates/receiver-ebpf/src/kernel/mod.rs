@@ -13,6 +13,7 @@ mod elf;
 mod events;
 mod grow;
 mod hash;
+mod helper;
 #[cfg(test)]
 mod histogram;
 mod hooks;
@@ -37,6 +38,7 @@ pub(crate) use abi::*;
 pub(crate) use attach::Attached;
 pub(crate) use aya::programs::perf_event::SoftwareEvent;
 pub(crate) use grow::{overflow_bytes, page_bytes, socket_page_bytes};
+pub use helper::{HELPER_COMMAND, serve as serve_helper};
 pub(crate) use hooks::{Hook, Ladder, Rung};
 pub(crate) use load::{Kernel, Options, Setting};
 pub(crate) use mirror::{bytes as mirror_bytes, cells as mirror_cells};

@@ -30,10 +30,7 @@ pub(crate) struct Counters {
 impl Page {
     /// Makes a page with `stripes` copies of its counters. The maps' descriptors come with it.
     pub(super) fn make(stripes: u32) -> io::Result<(Self, Vec<MapData>)> {
-        let mut maps = vec![create(b"tfo_directory", DIRECTORY_BYTES)?];
-        for _ in 0..stripes {
-            maps.push(create(b"tfo_counters", COUNTER_BYTES)?);
-        }
+        let maps = make_maps(stripes)?;
         Ok((Self::map(&maps)?, maps))
     }
 
@@ -42,6 +39,13 @@ impl Page {
         let Some((directory, counters)) = maps.split_first() else { return Err(io::Error::other("no page")) };
         let counters = counters.iter().map(|map| Mapping::new(map, 1, COUNTER_BYTES));
         Self::of(Mapping::new(directory, 1, DIRECTORY_BYTES)?, counters)
+    }
+
+    /// The same of maps that another process of ours has just made: nothing is asked of them by bpf(2).
+    pub(super) fn received(maps: &[OwnedFd]) -> io::Result<Self> {
+        let Some((directory, counters)) = maps.split_first() else { return Err(io::Error::other("no page")) };
+        let counters = counters.iter().map(|map| Mapping::received(map, COUNTER_BYTES));
+        Self::of(Mapping::received(directory, DIRECTORY_BYTES)?, counters)
     }
 
     /// A page in memory of our own, with one copy of its counters.
@@ -124,6 +128,15 @@ pub(crate) fn sum_slots(stripes: &[Counters], slot: usize) -> SlotCounters {
     stripes.iter().fold(SlotCounters::default(), |total, stripe| total.plus(&stripe.slots.read(slot)))
 }
 
+/// Maps of a page with `stripes` copies of its counters: the directory first.
+pub(super) fn make_maps(stripes: u32) -> io::Result<Vec<MapData>> {
+    let mut maps = vec![create(b"tfo_directory", DIRECTORY_BYTES)?];
+    for _ in 0..stripes {
+        maps.push(create(b"tfo_counters", COUNTER_BYTES)?);
+    }
+    Ok(maps)
+}
+
 /// Puts `maps` (directory, then counters) into the outer maps as page number `page`. CPUs whose stripe the
 /// page has no copy for share one.
 pub(super) fn install(outer: &mut OuterMaps, page: u32, stripes: u32, maps: &[MapData]) -> Result<(), MapError> {
@@ -141,6 +154,8 @@ pub(super) struct OuterMaps {
     pub(super) directory: ArrayOfMaps<MapData>,
     pub(super) counters: ArrayOfMaps<MapData>,
     pub(super) sockets: ArrayOfMaps<MapData>,
+    /// Of the three, in this order.
+    pub(super) descriptors: Vec<OwnedFd>,
 }
 
 /// `BPF_MAP_CREATE`'s part of `union bpf_attr`.

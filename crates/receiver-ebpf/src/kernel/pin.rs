@@ -77,11 +77,14 @@ impl Pins {
         self.maps.join(name)
     }
 
-    /// Where the parts of page number `page` are pinned: its directory, then copies of its counters without end.
+    /// Where all maps are pinned.
+    pub(super) fn maps(&self) -> &Path {
+        &self.maps
+    }
+
+    /// Where the parts of page number `page` are pinned, see [`page`].
     pub(super) fn page(&self, page: u32) -> impl Iterator<Item = PathBuf> {
-        let directory = self.maps.join(format!("tfo_directory_{page}"));
-        let maps = self.maps.clone();
-        std::iter::once(directory).chain((0u32..).map(move |copy| maps.join(format!("tfo_counters_{page}_{copy}"))))
+        self::page(&self.maps, page)
     }
 
     /// Every set of programs that is pinned here, complete or not.
@@ -131,10 +134,21 @@ impl Drop for Pins {
             tracing::info!(pin_path = %self.root.display(), "ebpf: programs go on counting, as on_stop: keep says");
             return;
         }
-        if let Err(error) = remove_tree(&self.root) {
+        let removed = remove_tree(&self.root);
+        // Where somebody prepared it for us it may not be ours to remove; empty, it is as we found it.
+        let empty = || fs::read_dir(&self.root).is_ok_and(|mut entries| entries.next().is_none());
+        if let Err(error) = removed
+            && !empty()
+        {
             tracing::warn!(pin_path = %self.root.display(), %error, "ebpf: pins not removed");
         }
     }
+}
+
+/// Where in `maps` the parts of page number `page` are pinned: its directory, then copies of its counters without end.
+pub(super) fn page(maps: &Path, page: u32) -> impl Iterator<Item = PathBuf> {
+    let (maps, directory) = (maps.to_owned(), maps.join(format!("tfo_directory_{page}")));
+    std::iter::once(directory).chain((0u32..).map(move |copy| maps.join(format!("tfo_counters_{page}_{copy}"))))
 }
 
 /// Where the maps of `layout` are pinned.

@@ -8,6 +8,7 @@ use component::{ComponentId, Kind, Output, Receiver, Reporter, Shutdown};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::Phase;
 use super::board::Board;
 use super::demand::{self, Stated};
 use super::exporter::{Controls, ExporterTask};
@@ -34,6 +35,10 @@ pub(super) struct Running {
     pub(super) deadline: Duration,
     /// Of every exporter that there was.
     pub(super) counters: BTreeMap<ComponentId, Arc<Counters>>,
+    /// Whether the process has given up its rights.
+    pub(super) without_rights: bool,
+    /// Told of every phase that begins.
+    pub(super) phases: Box<dyn Fn(Phase) + Send>,
 }
 
 impl Running {

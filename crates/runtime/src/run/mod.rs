@@ -30,8 +30,8 @@ mod totals;
 use std::pin::pin;
 use std::time::Duration;
 
-use component::Extension;
 use component::config::Fault;
+use component::{Extension, Need};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, error, info, warn};
@@ -55,6 +55,17 @@ pub(crate) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// What exporters may take beyond the deadline to close what they opened.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// What the service as a whole is at, for whoever supervises it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Everything has started, or a reload has ended, well or not.
+    Running,
+    /// It reads its configuration anew.
+    Reloading,
+    /// It was told to stop.
+    Stopping,
+}
+
 /// Requests to read the configuration anew, and how that is done.
 pub struct Reloading<L> {
     /// One for every request, such as a signal; several at once may be one.
@@ -75,6 +86,15 @@ impl Service {
         };
         let prepared = self.plan.parts.extensions.iter_mut().try_for_each(prepare);
         prepared.inspect_err(|_| self.shut_extensions_down())
+    }
+
+    /// Has every component hand over what it could not do without rights, and says what they go on needing; to be called
+    /// when all are prepared, right before rights are given up.
+    pub fn give_up_rights(&mut self) -> Vec<Need> {
+        self.without_rights = true;
+        let parts = &mut self.plan.parts;
+        let extensions = parts.extensions.iter_mut().flat_map(|part| part.component.give_up_rights());
+        extensions.chain(parts.exporters.values().flat_map(|part| part.component.exporter.needs())).collect()
     }
 
     /// Runs until `shutdown` is ready, then stops everything in order.
@@ -105,8 +125,10 @@ impl Service {
         let mut running = self.into_running();
         drop((span, starting));
         info!("service started");
+        (running.phases)(Phase::Running);
         until(shutdown, reloading, &mut running).await;
         info!("service stopping");
+        (running.phases)(Phase::Stopping);
         running.stop().await;
         let summary = Summary::of(&running.counters);
         summary.log();
@@ -155,15 +177,16 @@ impl Service {
     }
 
     fn into_running(self) -> Running {
-        let Self { shutdown_deadline, mut plan, shared, board, .. } = self;
+        let Self { shutdown_deadline, mut plan, shared, board, without_rights, phases, .. } = self;
         let extensions = plan.parts.extensions.drain(..).map(|part| {
             part.reporter.report_started();
             LiveExtension { id: part.id, extension: part.component, reporter: part.reporter }
         });
         let live = Live { extensions: extensions.collect(), shared, ..Live::default() };
         let tasks = Tasks::default();
-        let mut running =
-            Running { live, tasks, board, deadline: shutdown_deadline, counters: std::collections::BTreeMap::new() };
+        let deadline = shutdown_deadline;
+        let counters = std::collections::BTreeMap::new();
+        let mut running = Running { live, tasks, board, deadline, counters, without_rights, phases };
         running.apply(plan);
         running
     }
@@ -182,6 +205,7 @@ async fn until(
             () = &mut shutdown => return,
             Some(()) = reloading.requests.recv() => {
                 let span = spans::of_reload();
+                (running.phases)(Phase::Reloading);
                 let reload = async {
                     let config = (reloading.load)().map_err(|faults| lines(&faults))?;
                     running.reload(config).await.map_err(|failures| lines(&failures))
@@ -192,6 +216,7 @@ async fn until(
                     error!(error = reasons, "configuration not reloaded, what ran before runs on");
                 }
                 running.board.reloaded(outcome);
+                (running.phases)(Phase::Running);
             }
             Some(kind) = running.tasks.ended() => {
                 if kind == Kind::Receiver && !running.tasks.runs(Some(Kind::Receiver)) {

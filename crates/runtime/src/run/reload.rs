@@ -86,6 +86,9 @@ impl Running {
         }
         for part in &mut plan.parts.extensions {
             let failed = |reason| Failure::new(Of::Extension, &part.id, reason);
+            if self.without_rights {
+                part.component.without_rights().map_err(failed)?;
+            }
             part.component.prepare().map_err(failed)?;
         }
         while !plan.parts.extensions.is_empty() {

@@ -38,7 +38,7 @@ fn shipped() -> Vec<PathBuf> {
     let folder = |name: &str| std::fs::read_dir(root.join(name)).unwrap().map(|entry| entry.unwrap().path());
     let yaml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml");
     let files = folder("pipelines").chain(folder("configs")).filter(yaml);
-    files.chain([root.join("docker/config.yaml")]).collect()
+    files.chain(["docker/config.yaml", "docker/compose/agent.yaml"].map(|file| root.join(file))).collect()
 }
 
 #[test]

@@ -159,6 +159,29 @@ pub(crate) fn binary() -> Command {
     Command::new(std::env::var_os("TFO_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_tfo-agent").into()))
 }
 
+/// A copy of the agent's binary that everybody may run; it ends with the directory.
+pub(crate) fn binary_for_all() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = directory.path().join("tfo-agent");
+    fs::copy(binary().get_program(), &program).unwrap();
+    (directory, program)
+}
+
+/// The agent as `nobody`, with `capabilities` in the words of setpriv(1) and no others.
+pub(crate) fn as_nobody(program: &std::path::Path, capabilities: &str) -> Command {
+    let mut command = Command::new("sh");
+    // As a service manager does: before Linux 5.11 maps are locked memory, of which others may have 64 KiB.
+    command.args(["-c", r#"ulimit -l unlimited 2>/dev/null; exec "$@""#, "sh", "setpriv"]);
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    for set in ["inh", "ambient", "bounding"] {
+        let flag = if set == "bounding" { "set" } else { "caps" };
+        command.arg(format!("--{set}-{flag}=-all{capabilities}"));
+    }
+    command.arg(program);
+    command
+}
+
 /// The agent in a mount namespace of its own, where empty file systems lie over `directories`, by `wrapper` where there
 /// is one.
 pub(crate) fn without(directories: &[&str], wrapper: &[&str]) -> Command {

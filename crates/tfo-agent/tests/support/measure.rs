@@ -46,7 +46,7 @@ impl Measurement {
 
     /// Waits until the page says `expected` in sum for what has `labels`, and not more.
     pub(crate) fn expect_page(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let mut last = self.agent.page(0).sum(name, labels);
         while last < Some(expected) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(50));

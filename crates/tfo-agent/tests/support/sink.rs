@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point;
-use opentelemetry_proto::tonic::metrics::v1::{NumberDataPoint, metric};
+use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, NumberDataPoint, metric};
 use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
@@ -110,6 +110,9 @@ impl MetricsService for Service {
                         sum.data_points
                     }
                     metric::Data::Gauge(gauge) => gauge.data_points,
+                    metric::Data::ExponentialHistogram(histogram) => {
+                        histogram.data_points.into_iter().map(observations).collect()
+                    }
                     other => panic!("unexpected {other:?}"),
                 };
                 for point in points {
@@ -125,6 +128,12 @@ impl MetricsService for Service {
         }
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
+}
+
+/// A distribution as the number of its observations.
+fn observations(point: ExponentialHistogramDataPoint) -> NumberDataPoint {
+    let value = Some(number_data_point::Value::AsInt(point.count.cast_signed()));
+    NumberDataPoint { attributes: point.attributes, value, ..NumberDataPoint::default() }
 }
 
 fn attributes(point: &NumberDataPoint) -> BTreeMap<String, String> {
