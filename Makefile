@@ -40,7 +40,8 @@ test-e2e: build ## the agent against a real OpenTelemetry Collector, a real Prom
 	@scripts/setup.sh e2e
 	@tests/e2e/build-collector
 	@tests/compat/record --check
-	$(CARGO) build --locked --workspace --example known_histograms
+	$(CARGO) build --locked --workspace --example known_histograms --example random_pages
+	@tests/e2e/pages $(TARGET)/debug/examples/random_pages
 	@tests/e2e/histograms $(TARGET)/debug/examples/known_histograms
 	@$(SUDO) tests/e2e/run
 	@$(SUDO) tests/e2e/sidecar
@@ -107,9 +108,10 @@ docs-kernels: ## writes docs/kernels.md from the last runs of test-kernels
 	@tests/kernels/table >docs/kernels.md.part
 	@mv docs/kernels.md.part docs/kernels.md
 
-bench: ## writing and reading a batch, beside the same with opentelemetry-proto
+bench: ## writing, reading and filtering a batch and its page, the first two beside opentelemetry-proto
 	@scripts/setup.sh build
 	$(CARGO) bench --locked -p otlp --bench encode
+	$(CARGO) bench --locked -p exporter-prometheus --bench stages
 
 bench-peers: build ## our agent and the real Collector on the same work, on one CPU each in turn; ten minutes
 	@scripts/setup.sh e2e
@@ -117,7 +119,7 @@ bench-peers: build ## our agent and the real Collector on the same work, on one 
 	$(CARGO) build --release --locked -p receiver-otlp --example peers
 	@tests/peers/run ./build/tfo-agent target/peers/otelcol $(TARGET)/release/examples/peers $(BENCH)
 
-fuzz: ## looks for bytes that harm the reader of OTLP, five minutes a target; FUZZ=20 for 20 seconds
+fuzz: ## looks for what harms readers of OTLP and configurations, or a page; five minutes a target; FUZZ=20 for 20 seconds
 	@scripts/setup.sh build
 	fuzz/run $(or $(FUZZ),300)
 

@@ -6,7 +6,7 @@
 #   scripts/setup.sh run     the same, curl to look at the page
 #   scripts/setup.sh check   the same as build, rustfmt, clippy, python3
 #   scripts/setup.sh test    the same as build, systemd-analyze, and bpffs and tracefs mounted
-#   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus, Chromium
+#   scripts/setup.sh e2e     the same as test, python3, Go, Prometheus and its Python client, Chromium
 #   scripts/setup.sh deploy  Go
 #   scripts/setup.sh guide   the same as test, python3, what docs/operations.md types
 #   scripts/setup.sh bench   the same as test, python3, libbpf, bpftrace
@@ -235,6 +235,12 @@ setup_prometheus() {
     rm -r $dir/deb
 }
 
+# Reads pages as Prometheus' own clients do.
+setup_prometheus_client() {
+    [ -e /usr/lib/python3/dist-packages/prometheus_client ] ||
+        need "prometheus_client (a parser of pages)" python3-prometheus-client
+}
+
 # Pages for people are looked at as people do.
 setup_browser() {
     have chromium || need "Chromium (a browser without a window)" chromium fonts-dejavu-core
@@ -329,5 +335,6 @@ case $goal in e2e | dist) setup_go ;; esac
 case $goal in test) setup_systemd ;; esac
 if [ "$goal" = e2e ]; then
     setup_prometheus
+    setup_prometheus_client
     setup_browser
 fi

@@ -28,10 +28,11 @@ def free_ports(count):
             each.close()
 
 
-def get(url, timeout=5):
+def get(url, timeout=5, accept="*/*"):
     """The body of a page as text, or None while it cannot be had."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as response:
+        request = urllib.request.Request(url, headers={"Accept": accept})
+        with urllib.request.urlopen(request, timeout=timeout) as response:
             return response.read().decode()
     except (urllib.error.URLError, OSError):
         return None
@@ -218,9 +219,9 @@ class Stage:
         wait_for(lambda: not peer.alive() or condition(), seconds)
         return peer.alive() and condition()
 
-    def page(self, naming):
+    def page(self, naming, accept="*/*"):
         """One of the agent's pages, or None."""
-        return get(f"http://127.0.0.1:{self.ports[naming]}/metrics")
+        return get(f"http://127.0.0.1:{self.ports[naming]}/metrics", accept=accept)
 
     def query(self, expression):
         """Prometheus' answer to a query, as text; None while there is none."""

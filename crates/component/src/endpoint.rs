@@ -39,6 +39,18 @@ impl Endpoint {
     /// A host without an address that can be had. An address of a family that the machine lacks is left out; a port
     /// that somebody else holds on one of them is an error: half of the clients would speak to another.
     pub async fn listen(&self) -> Result<Vec<TcpListener>, ListenError> {
+        let mut tries = if self.port == 0 { ANY_PORT_TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            match self.try_listen().await {
+                // A port that was free at the first address need not be at the next.
+                Err(error) if tries > 0 && error.error.kind() == io::ErrorKind::AddrInUse => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_listen(&self) -> Result<Vec<TcpListener>, ListenError> {
         let unresolved = |error| ListenError { what: self.host.clone(), error };
         let mut port = self.port;
         let addresses: Vec<SocketAddr> = if self.host == "localhost" {
@@ -72,6 +84,9 @@ impl Endpoint {
         }
     }
 }
+
+/// How often another port is tried where any will do.
+const ANY_PORT_TRIES: u32 = 16;
 
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

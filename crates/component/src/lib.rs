@@ -14,11 +14,13 @@ mod exporter;
 mod extension;
 mod factory;
 mod files;
+pub mod go;
 mod id;
 mod observe;
 mod predicate;
 mod processor;
 mod receiver;
+mod server_tls;
 mod status;
 mod storage;
 
@@ -36,6 +38,7 @@ pub use observe::{Counts, ExporterCounts, Kind, Link, Node, Observe, Reloads, Sn
 pub use predicate::{InvalidPredicate, Predicate};
 pub use processor::Processor;
 pub use receiver::{Edge, Flow, Full, Output, PushDown, Receiver, Shutdown};
+pub use server_tls::{ServerTls, TlsServer};
 pub use status::{Reporter, Status};
 pub use storage::{SharedStorage, Storage};
 

@@ -117,6 +117,10 @@ pub struct ExporterCounts {
     pub enqueue_failed: u64,
     /// Replaced by a later point of their stream in a full queue.
     pub merged: u64,
+    /// Added up under `otel.metric.overflow`: found no place of their own, no total is gone.
+    pub folded: u64,
+    /// Times that what the far side has could not be stored.
+    pub unsaved: u64,
     /// Batches that wait.
     pub queue_size: u64,
     /// Most batches that may wait; zero where there is no queue.

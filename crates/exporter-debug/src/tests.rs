@@ -4,7 +4,11 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use component::config::Faults;
-use pdata::{AttributeValue, HistogramMetric, Instrument, Metric, Metrics, OwnAttributes, Process, Resource, Scope};
+use pdata::{
+    AttributeValue, Attributes, Descriptor, ExplicitHistogram, ExponentialHistogram, Extras, HistogramMetric,
+    HistogramPoint, Instrument, Metric, Metrics, NumberKind, OwnAttributes, Point, Process, Resource, Scope, Summary,
+    Temporality,
+};
 
 use super::*;
 
@@ -63,55 +67,77 @@ fn lines_of(verbosity: Verbosity, metrics: Metrics) -> Vec<String> {
 
 #[test]
 fn each_verbosity_has_its_lines() {
-    assert_eq!(lines(Verbosity::Basic), ["INFO batch otelcol.component.id=debug/x resources=1 metrics=2 points=3"]);
+    let head = r#"INFO Metrics otelcol.component.id=debug/x resource metrics=1 metrics=2 data points=3"#;
+    assert_eq!(lines(Verbosity::Basic), [head]);
+    let normal = lines(Verbosity::Normal);
+    assert_eq!(normal[0], head);
     assert_eq!(
-        lines(Verbosity::Normal),
+        normal[1..],
         [
-            r#"INFO metric otelcol.component.id=debug/x name="ebpf.things" unit="s" points=1"#,
-            r#"INFO metric otelcol.component.id=debug/x name="ebpf.things" unit="s" points=2"#,
+            "INFO ResourceMetrics #0",
+            "ScopeMetrics #0 test@0",
+            "ebpf.things{process.pid=7,ebpf.comm=sh,ok=true} 18446744073709551615",
+            "ebpf.things{process.pid=7,ebpf.comm=sh,ok=true} 1.5",
+            "ebpf.things{process.pid=7,ebpf.comm=sh,ok=true} 0",
+            "otelcol.component.id=debug/x",
         ]
     );
-    let detailed = lines(Verbosity::Detailed);
-    assert_eq!(detailed.len(), 3);
-    assert_eq!(
-        detailed[1],
-        "INFO point otelcol.component.id=debug/x name=\"ebpf.things\" unit=\"s\" value=1.5 \
-         attributes={process.pid=7, ebpf.comm=sh, ok=true} start=1 time=2"
-    );
-    assert!(detailed[0].contains(&format!("value={}", u64::MAX)), "{detailed:?}");
 }
 
+/// Metrics as in the Collector's own test, `metrics_with_all_types.out`, but for what is not kept here: exemplars.
 #[test]
-fn a_histogram_shows_the_buckets_that_are_not_empty() {
-    let Metric { descriptor, points } = metric(NumberKind::Nanoseconds, &[0]);
-    let descriptor = Descriptor { instrument: Instrument::ExponentialHistogram, ..(*descriptor).clone() };
-    let counts = [0, 4, 0, 1].into();
-    let point = |histogram| {
-        let (attributes, start, time) = (points[0].attributes.clone(), 1, 2);
-        HistogramPoint { attributes, start, time, histogram: Arc::new(Distribution::from(histogram)) }
+fn detailed_is_the_collector_s_text() {
+    let of = |instrument, number| {
+        let temporality =
+            if instrument == Instrument::ExponentialHistogram { Temporality::Delta } else { Temporality::Cumulative };
+        let (name, unit) = ("m".into(), "1".into());
+        Arc::new(Descriptor {
+            name,
+            unit,
+            instrument,
+            number,
+            temporality,
+            description: "".into(),
+            ..Default::default()
+        })
     };
-    let points = vec![
-        point(ExponentialHistogram { scale: 0, zero_count: 2, offset: -21, counts, sum: 1_500_000_000, extras: None }),
-        point(ExponentialHistogram::default()),
+    let attributes = Arc::new(Attributes::new(vec![("label-1", AttributeValue::Static("label-value-1"))]));
+    let (start, time) = (1_581_452_772_000_000_321, 1_581_452_773_000_000_789);
+    let number = |instrument, kind, bits| Metric {
+        descriptor: of(instrument, kind),
+        points: vec![Point { attributes: attributes.clone(), start, time, bits }],
+    };
+    let histogram = |instrument, histogram| HistogramMetric {
+        descriptor: of(instrument, NumberKind::Double),
+        points: vec![HistogramPoint { attributes: attributes.clone(), start, time, histogram: Arc::new(histogram) }],
+    };
+    let numbers = vec![
+        number(Instrument::Gauge, NumberKind::Signed, 123),
+        number(Instrument::Counter, NumberKind::Double, 1.23_f64.to_bits()),
     ];
-    let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points }];
-    let metrics = Metrics { numbers: vec![metric(NumberKind::Unsigned, &[1])], histograms };
-    assert_eq!(
-        lines_of(Verbosity::Basic, metrics.clone()),
-        ["INFO batch otelcol.component.id=debug/x resources=1 metrics=2 points=3"]
-    );
-    assert_eq!(
-        lines_of(Verbosity::Normal, metrics.clone())[1],
-        r#"INFO metric otelcol.component.id=debug/x name="ebpf.things" unit="s" points=2"#
-    );
-    let detailed = lines_of(Verbosity::Detailed, metrics);
-    assert_eq!(
-        detailed[1],
-        "INFO histogram otelcol.component.id=debug/x name=\"ebpf.things\" unit=\"s\" count=7 sum=1.5 \
-         buckets=[0.0:2 1.9073486328125e-6:4 7.62939453125e-6:1] \
-         attributes={process.pid=7, ebpf.comm=sh, ok=true} start=1 time=2"
-    );
-    assert!(detailed[2].contains("count=0 sum=0 buckets=[] "), "{detailed:?}");
+    let (bounds, counts) = ([1.0].into(), [0, 1].into());
+    let (sum, min, max) = (Some(15.0), Some(15.0), Some(15.0));
+    let extras = Extras { negative_offset: -1, negative: [1, 1].into(), ..Extras::default() };
+    let exponential = ExponentialHistogram {
+        scale: 1,
+        zero_count: 1,
+        offset: 1,
+        counts: [1, 1].into(),
+        sum: 0.15_f64.to_bits(),
+        extras: Some(Box::new(extras)),
+    };
+    let quantiles = [(0.01, 15.0)].into();
+    let histograms = vec![
+        histogram(
+            Instrument::Histogram,
+            ExplicitHistogram { bounds, counts, count: 1, sum, min, max, missing: false }.into(),
+        ),
+        histogram(Instrument::ExponentialHistogram, exponential.into()),
+        histogram(Instrument::Summary, Summary { count: 1, sum: 15.0, quantiles, missing: false }.into()),
+    ];
+    let resource = Resource::new(vec![("resource-attr", AttributeValue::Static("resource-attr-val-1"))]);
+    let batch = Batch::of(Arc::new(resource), Arc::new(Scope::default()), Metrics { numbers, histograms });
+    assert_eq!(detailed::text(&batch), include_str!("detailed.out"));
 }
 
 #[test]

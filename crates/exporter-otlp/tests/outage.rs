@@ -14,11 +14,13 @@ use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
-use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use pdata::{AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, Point, Resource, Scope};
 use prost::Message;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -45,6 +47,9 @@ thread_local! {
     static COUNTED: Cell<u64> = const { Cell::new(0) };
 }
 
+/// What every batch adds.
+const A_BATCH: u64 = 5 * 7 + 5 * 100;
+
 /// Five streams that live on and five that are born and end with each of forty batches.
 struct Load;
 
@@ -62,7 +67,7 @@ impl Receiver for Load {
                     let (start, bits) = if id < 5 { (began, 7 * read) } else { (now(), 100) };
                     Point { attributes: Arc::new(attributes), start, time: now(), bits }
                 };
-                COUNTED.set(COUNTED.get() + 5 * 7 + 5 * 100);
+                COUNTED.set(COUNTED.get() + A_BATCH);
                 let points = (0..5).chain(5 * read..5 * read + 5).map(point).collect();
                 let metrics = vec![Metric { descriptor: descriptor.clone(), points }];
                 output.send(Arc::new(Batch::of(resource.clone(), scope.clone(), metrics))).await;
@@ -74,34 +79,70 @@ impl Receiver for Load {
     }
 }
 
-/// What the backend has, and what it says before it takes anything.
+/// What the backend says to a request.
+#[derive(Clone)]
+enum Says {
+    /// It takes nothing.
+    No(Status),
+    /// It takes all points but so many.
+    AllBut(usize),
+}
+
+/// What the backend has, and what it says before it takes everything.
 #[derive(Default)]
 struct Backend {
     last: HashMap<String, i64>,
     sum: i64,
-    refusals: VecDeque<Status>,
+    says: VecDeque<Says>,
+    /// How often it was asked.
+    asked: usize,
+    /// Points that it said it did not take, and what they came to.
+    rejected: Vec<(String, i32, i64)>,
 }
 
 type Shared = Arc<Mutex<Backend>>;
 
 impl Backend {
+    /// What it has, and what it knows that it has not.
     fn total(&self) -> u64 {
-        (self.last.values().sum::<i64>() + self.sum).unsigned_abs()
+        let missed = self.rejected.iter().filter(|(stream, temporality, value)| {
+            // Of what is cumulative a later point may have made up for it.
+            *temporality == 1 || self.last.get(stream).is_none_or(|last| last < value)
+        });
+        let missed: i64 = missed.map(|(_, _, value)| value).sum();
+        (self.last.values().sum::<i64>() + self.sum + missed).unsigned_abs()
     }
 
-    fn take(&mut self, request: ExportMetricsServiceRequest) {
+    fn answer(&mut self, request: ExportMetricsServiceRequest) -> Result<ExportMetricsServiceResponse, Status> {
+        self.asked += 1;
+        let but = match self.says.pop_front() {
+            Some(Says::No(refusal)) => return Err(refusal),
+            Some(Says::AllBut(points)) => points,
+            None => 0,
+        };
+        let before = self.rejected.len();
         let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         for metric in scopes.flat_map(|scope| scope.metrics) {
             let Some(metric::Data::Sum(sum)) = metric.data else { panic!("{metric:?}") };
             for point in sum.data_points {
                 let Some(number_data_point::Value::AsInt(value)) = point.value else { panic!("{point:?}") };
-                match sum.aggregation_temporality {
+                let (stream, temporality) = (format!("{:?}", point.attributes), sum.aggregation_temporality);
+                if self.rejected.len() - before < but {
+                    self.rejected.push((stream, temporality, value));
+                    continue;
+                }
+                match temporality {
                     1 => self.sum += value,
-                    2 => drop(self.last.insert(format!("{:?}", point.attributes), value)),
+                    2 => drop(self.last.insert(stream, value)),
                     other => panic!("temporality {other}"),
                 }
             }
         }
+        let partial_success = (but > 0).then(|| ExportMetricsPartialSuccess {
+            rejected_data_points: i64::try_from(self.rejected.len() - before).unwrap(),
+            error_message: "too many".to_owned(),
+        });
+        Ok(ExportMetricsServiceResponse { partial_success })
     }
 }
 
@@ -113,12 +154,7 @@ impl MetricsService for Grpc {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        let mut backend = self.0.lock().unwrap();
-        if let Some(refusal) = backend.refusals.pop_front() {
-            return Err(refusal);
-        }
-        backend.take(request.into_inner());
-        Ok(Response::new(ExportMetricsServiceResponse::default()))
+        self.0.lock().unwrap().answer(request.into_inner()).map(Response::new)
     }
 }
 
@@ -143,15 +179,14 @@ async fn http(backend: Shared) -> u16 {
                     let Ok(body) = request.into_body().collect().await else {
                         return Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::new())));
                     };
-                    let mut backend = backend.lock().unwrap();
-                    let status = if backend.refusals.pop_front().is_some() {
-                        http::StatusCode::TOO_MANY_REQUESTS
-                    } else {
-                        backend.take(ExportMetricsServiceRequest::decode(body.to_bytes()).unwrap());
-                        http::StatusCode::OK
-                    };
+                    let request = ExportMetricsServiceRequest::decode(body.to_bytes()).unwrap();
                     let mut answer = http::Response::new(Full::new(Bytes::new()));
-                    *answer.status_mut() = status;
+                    match backend.lock().unwrap().answer(request) {
+                        Ok(taken) => *answer.body_mut() = Full::new(taken.encode_to_vec().into()),
+                        Err(_) => *answer.status_mut() = http::StatusCode::TOO_MANY_REQUESTS,
+                    }
+                    let protobuf = http::HeaderValue::from_static("application/x-protobuf");
+                    answer.headers_mut().insert("content-type", protobuf);
                     Ok(answer)
                 }
             });
@@ -170,18 +205,57 @@ enum Breaks {
     Closes,
     /// Ends it in the middle of the request.
     ClosesMidway,
+    /// Ends it in the middle of the answer, so that nobody knows whether the request was taken.
+    ClosesMidAnswer,
     /// Never answers.
     Hangs,
 }
 
-/// A way to `port` of which the first connections break, each in its way.
-async fn network(port: u16, mut breaks: VecDeque<Breaks>) -> u16 {
+/// Hands the request on, and half of the answer back.
+async fn cut_off(mut near: TcpStream, port: u16, backend: &Shared) {
+    let asked = || backend.lock().unwrap().asked;
+    let before = asked();
+    let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let (mut from_near, mut to_near) = near.split();
+    let (mut from_far, mut to_far) = far.split();
+    let back = async {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from_far.read(&mut bytes).await {
+            let answered = asked() > before;
+            let part = if answered { count / 2 } else { count };
+            if to_near.write_all(&bytes[..part]).await.is_err() || answered {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = back => {}
+        Err(_) = copy(&mut from_near, &mut to_far) => {}
+    }
+}
+
+/// A way to a backend of which the first connections break, each in its way.
+struct Network {
+    port: u16,
+    breaks: Arc<Mutex<VecDeque<Breaks>>>,
+}
+
+impl Network {
+    fn has_healed(&self) -> bool {
+        self.breaks.lock().unwrap().is_empty()
+    }
+}
+
+async fn network(port: u16, breaks: &[Breaks], backend: &Shared) -> Network {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let way = listener.local_addr().unwrap().port();
+    let breaks = Arc::new(Mutex::new(breaks.iter().copied().collect::<VecDeque<_>>()));
+    let way = Network { port: listener.local_addr().unwrap().port(), breaks: breaks.clone() };
+    let backend = backend.clone();
     tokio::spawn(async move {
         loop {
             let (mut near, _) = listener.accept().await.unwrap();
-            let how = breaks.pop_front();
+            let how = breaks.lock().unwrap().pop_front();
+            let backend = backend.clone();
             tokio::spawn(async move {
                 match how {
                     None => {
@@ -191,6 +265,7 @@ async fn network(port: u16, mut breaks: VecDeque<Breaks>) -> u16 {
                     Some(Breaks::Garbage) => drop(near.write_all(&[0xde, 0xad, 0, 0xff].repeat(500)).await),
                     Some(Breaks::Closes) => {}
                     Some(Breaks::ClosesMidway) => drop(near.read_exact(&mut [0; 80]).await),
+                    Some(Breaks::ClosesMidAnswer) => cut_off(near, port, &backend).await,
                     Some(Breaks::Hangs) => tokio::time::sleep(Duration::from_secs(5)).await,
                 }
             });
@@ -199,58 +274,78 @@ async fn network(port: u16, mut breaks: VecDeque<Breaks>) -> u16 {
     way
 }
 
-/// Runs the load into a backend that is reached by `way`, until it has all or ten seconds have passed.
-async fn run(exporter: &str, temporality: &str, way: u16, backend: &Shared) {
+/// Runs the load into a backend that is reached by `way`, until nearly all is made and nothing breaks any more.
+async fn run(exporter: &str, temporality: &str, way: &Network, backend: &Shared) {
     COUNTED.set(0);
     let text = format!(
-        "receivers: {{load: }}\nexporters: {{{exporter}: {{endpoint: \"http://127.0.0.1:{way}\", compression: none, \
-         timeout: 300ms, temporality: {temporality}, retry_on_failure: {{initial_interval: 20ms, max_interval: 50ms, \
+        "receivers: {{load: }}\nexporters: {{{exporter}: {{endpoint: \"http://127.0.0.1:{}\", compression: none, \
+         timeout: 2s, temporality: {temporality}, retry_on_failure: {{initial_interval: 20ms, max_interval: 50ms, \
          max_elapsed_time: 200ms}}, sending_queue: {{queue_size: 3}}}}}}\nservice: {{pipelines: {{metrics: {{receivers: \
-         [load], exporters: [{exporter}]}}}}}}\n"
+         [load], exporters: [{exporter}]}}}}}}\n",
+        way.port
     );
     let text: &'static str = text.leak();
     let config = runtime::Config::load(&[runtime::Source::Text { name: "f.yaml", text }], &COMPONENTS);
     let service = config.unwrap_or_else(|faults| panic!("{faults:?}")).build().unwrap_or_else(|it| panic!("{it:?}"));
     // Told to stop while it is at it: what waits then is delivered.
-    let summary = service.run(tokio::time::sleep(Duration::from_millis(600))).await.unwrap();
-    let lost = summary.exporters[0].1.lost;
-    assert_eq!((backend.lock().unwrap().total(), lost), (COUNTED.get(), 0), "{exporter} {temporality} {summary:?}");
-    assert!(COUNTED.get() > 5_000);
+    let at_it = async {
+        while COUNTED.get() < 30 * A_BATCH || !way.has_healed() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let summary = service.run(at_it).await.unwrap();
+    let totals = summary.exporters[0].1;
+    let backend = backend.lock().unwrap();
+    let expected = (COUNTED.get(), 0, backend.rejected.len() as u64);
+    assert_eq!((backend.total(), totals.lost, totals.rejected), expected, "{exporter} {temporality} {summary:?}");
 }
 
-async fn each(breaks: &[Breaks], refusals: &[Status]) {
-    for temporality in ["cumulative", "delta"] {
+async fn each(temporalities: &[&str], breaks: &[Breaks], says: &[Says]) {
+    for temporality in temporalities {
         for exporter in ["otlp_grpc", "otlp_http"] {
             let backend = Shared::default();
-            backend.lock().unwrap().refusals = refusals.iter().cloned().collect();
+            backend.lock().unwrap().says = says.iter().cloned().collect();
             let port = if exporter == "otlp_grpc" { grpc(backend.clone()).await } else { http(backend.clone()).await };
-            let way = network(port, breaks.iter().copied().collect()).await;
-            run(exporter, temporality, way, &backend).await;
+            let way = network(port, breaks, &backend).await;
+            run(exporter, temporality, &way, &backend).await;
+            assert!(way.has_healed() && backend.lock().unwrap().says.is_empty());
         }
     }
 }
 
+const BOTH: [&str; 2] = ["cumulative", "delta"];
+
 #[tokio::test]
 async fn garbage_is_a_failed_attempt_and_nothing_is_lost() {
-    each(&[Breaks::Garbage; 5], &[]).await;
+    each(&BOTH, &[Breaks::Garbage; 5], &[]).await;
 }
 
 #[tokio::test]
 async fn connections_that_close_at_once_or_midway_lose_nothing() {
     use Breaks::{Closes, ClosesMidway, Garbage};
-    each(&[Closes, ClosesMidway, Closes, ClosesMidway, Garbage, ClosesMidway, Closes, ClosesMidway], &[]).await;
+    each(&BOTH, &[Closes, ClosesMidway, Closes, ClosesMidway, Garbage, ClosesMidway, Closes, ClosesMidway], &[]).await;
+}
+
+#[tokio::test]
+async fn answers_that_are_cut_off_double_nothing_that_is_cumulative() {
+    each(&["cumulative"], &[Breaks::ClosesMidAnswer; 4], &[]).await;
 }
 
 #[tokio::test]
 async fn a_backend_that_hangs_loses_nothing() {
-    each(&[Breaks::Hangs, Breaks::Hangs], &[]).await;
+    each(&BOTH, &[Breaks::Hangs, Breaks::Hangs], &[]).await;
+}
+
+#[tokio::test]
+async fn points_that_a_backend_says_it_did_not_take_are_counted_and_not_sent_again() {
+    each(&BOTH, &[], &[Says::AllBut(3), Says::AllBut(0), Says::AllBut(7), Says::AllBut(1)]).await;
 }
 
 #[tokio::test]
 async fn exhausted_resources_with_and_without_a_wish_lose_nothing() {
     // google.rpc.Status { details: [Any { type_url, value: RetryInfo { retry_delay: 100ms } }] }
     let details = b"\x1a\x21\x0a\x16x/google.rpc.RetryInfo\x12\x07\x0a\x05\x10\x80\xc2\xd7\x2f";
-    let with = Status::with_details(Code::ResourceExhausted, "slow down", details[..].into());
-    let without = Status::resource_exhausted("slow down");
-    each(&[], &[with.clone(), without.clone(), with.clone(), without.clone(), without, with]).await;
+    let with = Says::No(Status::with_details(Code::ResourceExhausted, "slow down", details[..].into()));
+    let without = Says::No(Status::resource_exhausted("slow down"));
+    each(&BOTH, &[], &[with.clone(), without.clone(), with.clone(), without.clone(), without, with]).await;
 }

@@ -14,13 +14,12 @@ mod format;
 mod naming;
 mod page;
 mod server;
-mod tls;
 mod translate;
 
 pub use auth::BasicAuth;
 pub use exporter::{Config, FACTORY, Prometheus};
 pub use naming::Naming;
-pub use tls::Tls;
+pub use page::page_of;
 pub use translate::Strategy;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use component::{Endpoint, ListenError, Shutdown};
+use component::{Endpoint, ListenError, Shutdown, TlsServer};
 use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -24,7 +24,6 @@ use crate::clients::{Client, Clients, RETRY, Watched};
 use crate::format::Format;
 use crate::naming::Naming;
 use crate::page::{Held, Page, Reader};
-use crate::tls::Acceptor;
 
 /// A running server. Dropping it cuts every connection.
 #[derive(Debug)]
@@ -65,7 +64,7 @@ impl Server {
 pub(crate) struct Site {
     pub(crate) held: Arc<Held>,
     pub(crate) open_metrics: bool,
-    pub(crate) tls: Option<Acceptor>,
+    pub(crate) tls: Option<TlsServer>,
     pub(crate) guard: Option<Guard>,
     pub(crate) clients: Arc<Clients>,
 }
@@ -114,7 +113,7 @@ async fn admitted(clients: &Clients) -> Arc<Client> {
 /// Answers one request: what a scraper gains by keeping its connection is less than what an idle one costs.
 async fn serve(stream: TcpStream, site: Arc<Site>, reader: Reader, stop: Shutdown) {
     let stream = Watched { stream, client: reader.client.clone(), clients: reader.clients.clone() };
-    match site.tls.as_ref().map(Acceptor::current) {
+    match site.tls.as_ref().map(TlsServer::current) {
         None => converse(stream, site, reader, stop).await,
         // An error is the scraper's: it does not speak TLS, or has no certificate that is trusted.
         Some(acceptor) => match timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {

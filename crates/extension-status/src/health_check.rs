@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use component::config::{Configuration, Section};
-use component::{BoxFuture, Endpoint, Extension, ExtensionFactory, Observe, Stability};
+use component::{BoxFuture, Endpoint, Extension, ExtensionFactory, Observe, Stability, go};
 use http::StatusCode;
 use serde_json::json;
 
 use crate::server::{Answer, Answers, Server, read_endpoint};
-use crate::time::{go_duration, rfc3339};
 
 /// The `health_check` extension type.
 pub static FACTORY: ExtensionFactory = ExtensionFactory {
@@ -124,8 +123,8 @@ impl Health {
                 let uptime = now.duration_since(began).unwrap_or_default();
                 let body = json!({
                     "status": "Server available",
-                    "upSince": rfc3339(began),
-                    "uptime": go_duration(uptime),
+                    "upSince": go::rfc3339(began),
+                    "uptime": go::duration(uptime),
                 });
                 Answer { status: StatusCode::OK, content_type: JSON, body: body.to_string() }
             }

@@ -6,7 +6,6 @@
 
 pub mod health_check;
 mod server;
-mod time;
 pub mod zpages;
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use std::time::Instant;
 
 pub(crate) use abi::*;
 
+use crate::trouble::Trouble;
+
 /// What is to be loaded; see `kernel/load.rs`.
 #[derive(Debug)]
 #[expect(dead_code, reason = "said, never read")]
@@ -79,6 +81,53 @@ pub(crate) fn start(
 ) -> Result<(Kernel, Vec<Outcome>), LoadError> {
     Err(LoadError::NotLinux)
 }
+
+impl LoadError {
+    pub(crate) fn trouble(&self) -> Trouble {
+        Trouble::new(self.to_string(), "")
+    }
+}
+
+/// How things stand where an agent is to pin; see `kernel/pin.rs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PinPath {
+    /// Nothing is pinned there, and it can be.
+    Free,
+    /// An agent runs on it.
+    Held(Option<u32>),
+    /// An agent that is gone left something.
+    Abandoned,
+}
+
+/// Nothing can be pinned.
+///
+/// # Errors
+/// Always.
+pub fn look_at_pin_path(_root: &Path) -> Result<PinPath, Trouble> {
+    Err(LoadError::NotLinux.trouble())
+}
+
+/// Major and minor number of no kernel.
+#[must_use]
+pub fn kernel_series() -> (u32, u32) {
+    (0, 0)
+}
+
+macro_rules! nothing_of {
+    ($($name:ident)*) => {
+        $(
+            /// There is none.
+            ///
+            /// # Errors
+            /// Always.
+            pub fn $name() -> Result<String, Trouble> {
+                Err(LoadError::NotLinux.trouble())
+            }
+        )*
+    };
+}
+
+nothing_of!(btf capabilities lockdown locked_memory perf_events tracefs);
 
 /// Nothing is pinned where nothing can be.
 ///

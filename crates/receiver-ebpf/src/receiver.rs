@@ -77,7 +77,7 @@ impl Receiver for EbpfReceiver {
 
     fn run(self: Box<Self>, output: Output, shutdown: Shutdown) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async move {
-            if let Some(reason) = self.host.failure(self.reader) {
+            if let Some(Err(reason)) = self.host.outcome(self.reader) {
                 self.status.report(Status::PermanentError(format!("nothing is attached: {reason}")));
             }
             let mut reader = self.host.take_reader(self.reader).unwrap_or_else(|| (self.make)());

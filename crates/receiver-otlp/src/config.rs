@@ -1,7 +1,7 @@
 //! Keys of `otlp`, as the Collector has them.
 
-use component::Endpoint;
 use component::config::{Configuration, Section};
+use component::{Endpoint, ServerTls};
 
 /// Keys of `otlp`; at least one protocol, or reading them noted a fault.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub struct Grpc {
     /// Host and port.
     pub endpoint: Endpoint,
     /// The server's certificate.
-    pub tls: Tls,
+    pub tls: ServerTls,
     /// Most bytes of a request, after it was unpacked.
     pub max_message: usize,
     /// Most requests at a time on one connection.
@@ -31,22 +31,11 @@ pub struct Http {
     /// Host and port.
     pub endpoint: Endpoint,
     /// The server's certificate.
-    pub tls: Tls,
+    pub tls: ServerTls,
     /// Most bytes of a request, after it was unpacked.
     pub max_body: usize,
     /// Where metrics are taken.
     pub path: String,
-}
-
-/// Keys of `tls`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// PEM file of the certificate; empty for plaintext.
-    pub cert_file: String,
-    /// PEM file of its key.
-    pub key_file: String,
-    /// PEM file of who signs the certificates that clients must have; empty where they need none.
-    pub client_ca_file: String,
 }
 
 impl Configuration for Config {
@@ -77,7 +66,7 @@ impl Configuration for Grpc {
         if mib > 4095 {
             section.fault_at("max_recv_msg_size_mib", "must be at most 4095");
         }
-        Self { endpoint, tls: section.section("tls", Tls::read), max_message: (mib as usize) << 20, max_streams }
+        Self { endpoint, tls: section.section("tls", ServerTls::read), max_message: (mib as usize) << 20, max_streams }
     }
 }
 
@@ -97,36 +86,7 @@ impl Configuration for Http {
             section.fault_at("metrics_url_path", "must begin with /");
         }
         let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
-        Self { endpoint, tls: section.section("tls", Tls::read), max_body, path }
-    }
-}
-
-impl Configuration for Tls {
-    fn read(section: &mut Section<'_>) -> Self {
-        let text = |section: &mut Section<'_>, key, doc| section.field(key, doc, String::new());
-        let tls = Self {
-            cert_file: text(section, "cert_file", "PEM file of the server's certificate; without one it is plaintext"),
-            key_file: text(section, "key_file", "PEM file of its key"),
-            client_ca_file: text(
-                section,
-                "client_ca_file",
-                "PEM file of who signs clients' certificates, which they must have then",
-            ),
-        };
-        match (tls.cert_file.is_empty(), tls.key_file.is_empty()) {
-            (false, true) => section.fault_at("cert_file", "needs key_file"),
-            (true, false) => section.fault_at("key_file", "needs cert_file"),
-            (true, true) if !tls.client_ca_file.is_empty() => {
-                section.fault_at("client_ca_file", "needs cert_file and key_file");
-            }
-            (true, true) => {}
-            (false, false) => {
-                if let Err((key, text)) = tls.acceptor(&[]) {
-                    section.fault_at(key, text);
-                }
-            }
-        }
-        tls
+        Self { endpoint, tls: section.section("tls", ServerTls::read), max_body, path }
     }
 }
 

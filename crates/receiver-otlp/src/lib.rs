@@ -9,11 +9,10 @@ mod grpc;
 mod intake;
 mod listen;
 mod receiver;
-mod tls;
 mod web;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Grpc, Http, Tls};
+pub use config::{Config, Grpc, Http};
 pub use receiver::{FACTORY, OtlpReceiver};

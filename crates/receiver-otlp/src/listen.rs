@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::Shutdown;
+use component::{Shutdown, TlsServer};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -13,7 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
 use crate::intake::Intake;
 use crate::web::Web;
@@ -36,7 +35,7 @@ const GRACE: Duration = Duration::from_secs(3);
 const WINDOWS: (u32, u32) = (1 << 20, 4 << 20);
 
 /// Serves the connections of `socket` until `stop`; those that are open then may end what they have begun.
-pub(crate) async fn serve(socket: TcpListener, tls: Option<TlsAcceptor>, speaks: Speaks, mut stop: Shutdown) {
+pub(crate) async fn serve(socket: TcpListener, tls: Option<Arc<TlsServer>>, speaks: Speaks, mut stop: Shutdown) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -65,10 +64,10 @@ pub(crate) async fn serve(socket: TcpListener, tls: Option<TlsAcceptor>, speaks:
     let _ = timeout(GRACE, ended).await;
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, speaks: Speaks, stop: Shutdown) {
+async fn connection(stream: TcpStream, tls: Option<Arc<TlsServer>>, speaks: Speaks, stop: Shutdown) {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return speak(stream, speaks, stop).await };
-    match timeout(HANDSHAKE, tls.accept(stream)).await {
+    match timeout(HANDSHAKE, tls.current().accept(stream)).await {
         Ok(Ok(stream)) => speak(stream, speaks, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),

@@ -1,12 +1,15 @@
 //! The receiver: its ports, from start to end.
 
+use std::sync::Arc;
+
 use component::config::Configuration;
-use component::{BoxFuture, Endpoint, Output, Receiver, ReceiverFactory, Reporter, Shutdown, Stability, Status};
+use component::{
+    BoxFuture, Endpoint, Output, Receiver, ReceiverFactory, Reporter, ServerTls, Shutdown, Stability, Status, TlsServer,
+};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::intake::Intake;
 use crate::listen::{Speaks, serve};
 use crate::web::Web;
@@ -41,8 +44,8 @@ pub struct OtlpReceiver {
 
 /// Ports that are open.
 pub(crate) struct Listening {
-    pub(crate) grpc: Vec<(TcpListener, Option<TlsAcceptor>)>,
-    pub(crate) http: Vec<(TcpListener, Option<TlsAcceptor>)>,
+    pub(crate) grpc: Vec<(TcpListener, Option<Arc<TlsServer>>)>,
+    pub(crate) http: Vec<(TcpListener, Option<Arc<TlsServer>>)>,
 }
 
 impl OtlpReceiver {
@@ -62,11 +65,11 @@ impl OtlpReceiver {
         &self,
         protocol: &str,
         endpoint: &Endpoint,
-        tls: &Tls,
-        alpn: &[&[u8]],
-    ) -> Result<Vec<(TcpListener, Option<TlsAcceptor>)>, String> {
+        tls: &ServerTls,
+        alpn: &'static [&'static [u8]],
+    ) -> Result<Vec<(TcpListener, Option<Arc<TlsServer>>)>, String> {
         let key = format!("receivers::{}::protocols::{protocol}", self.id);
-        let tls = tls.acceptor(alpn).map_err(|(file, text)| format!("{key}::tls::{file}: {text}"))?;
+        let tls = TlsServer::new(tls, alpn).map_err(|text| format!("{key}::{text}"))?.map(Arc::new);
         let sockets = endpoint.listen().await.map_err(|error| error.advise(&format!("{key}::endpoint")))?;
         for address in sockets.iter().filter_map(|socket| socket.local_addr().ok()) {
             tracing::info!(protocol, %address, tls = tls.is_some(), "OTLP receiver open");
@@ -87,7 +90,7 @@ impl OtlpReceiver {
         }
         if let Some(http) = &self.config.http {
             let (path, max_body) = (http.path.clone(), http.max_body);
-            let speaks = Speaks::Http(std::sync::Arc::new(Web { intake, path, max_body }));
+            let speaks = Speaks::Http(Arc::new(Web { intake, path, max_body }));
             for (socket, tls) in listening.http {
                 ports.spawn(serve(socket, tls, speaks.clone(), shutdown.clone()));
             }

@@ -27,12 +27,12 @@ pub enum Calls {
 const BASE: &str = "read write readv writev close close_range fcntl lseek brk munmap mremap madvise futex futex_wait
     futex_wake rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall exit exit_group getrandom gettid
     getpid recvmsg sendmsg clock_gettime clock_getres gettimeofday time nanosleep clock_nanosleep fstat newfstatat
-    sched_yield rseq set_robust_list";
+    sched_yield rseq set_robust_list statx";
 
 /// What reads and writes files and talks over sockets.
 const SERVICE: &str = "pread64 pwrite64 preadv pwritev preadv2 pwritev2 dup dup2 dup3 pipe pipe2 eventfd2 epoll_create1
     epoll_ctl epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect6 fsync fdatasync sync_file_range ftruncate
-    fallocate fadvise64 flock sendfile copy_file_range open openat openat2 stat lstat statx statfs fstatfs access
+    fallocate fadvise64 flock sendfile copy_file_range open openat openat2 stat lstat statfs fstatfs access
     faccessat faccessat2 readlink readlinkat getdents64 getcwd mkdir mkdirat unlink unlinkat rmdir rename renameat
     renameat2 chmod fchmod fchmodat fchmodat2 umask utimensat
     get_robust_list futex_waitv membarrier sched_getaffinity getcpu getppid getuid geteuid getgid getegid getresuid
@@ -51,8 +51,8 @@ const CLONE_THREAD: u64 = 0x1_0000;
 const PR_SET_NAME: u64 = 15;
 /// `PR_SET_VMA`, by which allocators name their memory.
 const PR_SET_VMA: u64 = 0x5356_4d41;
-/// Is it a terminal, how wide is it, how much is there to read, and do not block.
-const IOCTLS: [u64; 4] = [0x5401, 0x5413, 0x541b, 0x5421];
+/// Is it a terminal (two ways to ask), how wide is it, how much is there to read, do not block, close at exec.
+const IOCTLS: [u64; 6] = [0x5401, 0x802c_542a, 0x5413, 0x541b, 0x5421, 0x5451];
 /// Create a map, put a map into another, pin, tell of a map, and walk by an iterator.
 const BPF_COMMANDS: [u64; 6] = [0, 2, 6, 15, 28, 33];
 
@@ -64,10 +64,11 @@ pub(crate) fn filter(calls: Calls) -> Result<String, Refused> {
     let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
     let rules = rules(calls).map_err(|error| refused(&error))?;
     let number = rules.len();
-    install(rules, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
     // Its flags are in memory, where no filter looks; without it the C library takes clone(2).
-    let later = numbers("clone3").map(|number| (number, Vec::new())).collect();
-    install(later, SeccompAction::Allow, SeccompAction::Errno(ENOSYS))?;
+    let clone3 = numbers("clone3").map(|number| (number, Vec::new())).collect();
+    // First, since the other filter lets no filter come after it.
+    install(clone3, SeccompAction::Allow, SeccompAction::Errno(ENOSYS))?;
+    install(rules, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
     Ok(format!("{number} system calls, the others fail with EPERM"))
 }
 

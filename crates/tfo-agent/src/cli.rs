@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Components(Components),
     /// Show which process does what, live.
     Top(crate::top::Options),
+    /// Look at this machine as the agent does, try every sub-collector for real, and say what is wrong and what mends it.
+    Doctor(Doctor),
     /// The agent's own helper; nobody else calls it.
     #[command(name = receiver_ebpf::HELPER_COMMAND, hide = true)]
     Helper {
@@ -77,6 +79,22 @@ pub(crate) struct Components {
     /// Print the JSON Schema of a configuration instead, by which editors complete and check it.
     #[arg(long)]
     pub(crate) schema: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exits with 0 where all works, 1 where something does not, 2 on a fault of the command line or configuration."
+)]
+pub(crate) struct Doctor {
+    /// Configuration whose ports, far sides and pin path are to be looked at too; as of start.
+    #[arg(long, value_name = "FILE", value_parser = Source::from_argument)]
+    pub(crate) config: Vec<Source>,
+    /// A value over all files, as of start.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Source::from_set)]
+    pub(crate) set: Vec<Source>,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

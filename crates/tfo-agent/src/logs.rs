@@ -9,12 +9,15 @@ use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, registry};
+use tracing_subscriber::{Layer as _, registry, reload};
 
 use crate::cli::LogFormat;
 
+/// Changes what is logged.
+pub(crate) type SetLevel = Box<dyn Fn(Level)>;
+
 /// Starts logging as configured; `format` from the command line wins. Spans go to `tracer`, where there is one.
-pub(crate) fn start(logs: Logs, format: Option<LogFormat>, tracer: Option<SdkTracer>) {
+pub(crate) fn start(logs: Logs, format: Option<LogFormat>, tracer: Option<SdkTracer>) -> SetLevel {
     let json = match format {
         Some(format) => format == LogFormat::Json,
         None => logs.encoding == Encoding::Json,
@@ -28,8 +31,11 @@ pub(crate) fn start(logs: Logs, format: Option<LogFormat>, tracer: Option<SdkTra
     let level = LevelFilter::from_level(logs.level);
     let Some(tracer) = tracer else {
         // One level for all, so that a span is no more than a comparison.
-        return registry().with(lines).with(level).init();
+        let (level, handle) = reload::Layer::new(level);
+        registry().with(lines).with(level).init();
+        return set_by(handle);
     };
+    let (level, handle) = reload::Layer::new(level);
     let spans = tracing_opentelemetry::layer()
         .with_tracer(tracer)
         .with_location(false)
@@ -38,6 +44,14 @@ pub(crate) fn start(logs: Logs, format: Option<LogFormat>, tracer: Option<SdkTra
         .with_target(false)
         .with_filter(filter_fn(is_ours));
     registry().with(lines.with_filter(level)).with(spans).init();
+    set_by(handle)
+}
+
+fn set_by<S: 'static>(handle: reload::Handle<LevelFilter, S>) -> SetLevel {
+    Box::new(move |level| {
+        // The log is gone only where everything is.
+        let _ = handle.reload(LevelFilter::from_level(level));
+    })
 }
 
 /// Spans of the agent, and the lines of its log that are written while one runs. Those of libraries stay out: what

@@ -3,6 +3,7 @@
 
 mod cli;
 mod components;
+mod doctor;
 #[cfg(test)]
 mod generated;
 mod guide;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
         cli::Command::Top(options) => top::run(&options),
+        cli::Command::Doctor(options) => doctor::doctor(&options),
         cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),
         cli::Command::Completions { shell } => manual::completions(shell),

@@ -1,12 +1,13 @@
 //! When the configuration is to be read anew: at SIGHUP and, with `--watch-config`, when a file has changed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// How often watched files are looked at. A file must have been left alone for as long to count as changed, so that
 /// nobody's half-written one is read.
@@ -15,11 +16,11 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Requests, which `hang_up` and changes of `watched` make. Those that come while one waits are the same one.
 ///
 /// To be called inside the runtime.
-pub(crate) fn requests(hang_up: Signal, watched: Vec<PathBuf>) -> mpsc::Receiver<()> {
+pub(crate) fn requests(hang_up: Signal, watched: Option<watch::Receiver<Vec<PathBuf>>>) -> mpsc::Receiver<()> {
     let (request, requests) = mpsc::channel(1);
     tokio::spawn(forward(hang_up, request.clone()));
-    if !watched.is_empty() {
-        tokio::spawn(watch(watched, request));
+    if let Some(watched) = watched {
+        tokio::spawn(follow(watched, request));
     }
     requests
 }
@@ -32,14 +33,21 @@ async fn forward(mut hang_up: Signal, request: mpsc::Sender<()>) {
     }
 }
 
-async fn watch(files: Vec<PathBuf>, request: mpsc::Sender<()>) {
-    let look = || files.iter().map(mark).collect::<Vec<_>>();
-    let (mut taken, mut last) = (look(), look());
+async fn follow(mut watched: watch::Receiver<Vec<PathBuf>>, request: mpsc::Sender<()>) {
+    let look = |files: &[PathBuf]| files.iter().map(|file| (file.clone(), mark(file))).collect::<BTreeMap<_, _>>();
+    let mut taken = look(&watched.borrow_and_update());
+    let mut last = taken.clone();
     loop {
         tokio::time::sleep(LOOK).await;
-        let now = look();
+        let now = look(&watched.borrow());
+        if watched.has_changed().unwrap_or(false) {
+            watched.mark_unchanged();
+            // Another configuration refers to other files: those that are new have been read just now.
+            let before = |(file, now): (&PathBuf, &Option<Mark>)| (file.clone(), *taken.get(file).unwrap_or(now));
+            taken = now.iter().map(before).collect();
+        }
         // Where a file is missing somebody is about to put another in its place.
-        if now != taken && now == last && now.iter().all(Option::is_some) {
+        if now != taken && now == last && now.values().all(Option::is_some) {
             tracing::info!("a configuration file has changed: reading the configuration anew");
             taken.clone_from(&now);
             let _ = request.try_send(());
@@ -49,7 +57,9 @@ async fn watch(files: Vec<PathBuf>, request: mpsc::Sender<()>) {
 }
 
 /// Another one means another content, through links too, as a mounted ConfigMap has them.
-fn mark(file: &PathBuf) -> Option<(u64, u64, i64, i64, u64)> {
+type Mark = (u64, u64, i64, i64, u64);
+
+fn mark(file: &PathBuf) -> Option<Mark> {
     let file = fs::metadata(file).ok()?;
     Some((file.dev(), file.ino(), file.mtime(), file.mtime_nsec(), file.len()))
 }

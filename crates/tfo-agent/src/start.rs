@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use component::config::Fault;
-use runtime::{Config, Environment as _, Failure, Loading, ProcessEnvironment, Reloading, SPANS, Service, Source};
+use runtime::{
+    Config, Environment as _, Failure, Loading, Logs, ProcessEnvironment, Reloading, SPANS, Service, Source,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing::trace_span;
 
 use crate::cli;
@@ -36,11 +39,11 @@ pub(crate) fn start(options: &cli::Start) -> ExitCode {
         Err(code) => return code,
     };
     let telemetry = Telemetry::new(config.telemetry());
-    logs::start(config.logs(), options.log_format, telemetry.tracer());
+    let set_level = logs::start(config.logs(), options.log_format, telemetry.tracer());
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
-    match run(config, options, telemetry) {
+    match run(config, options, telemetry, &set_level) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reasons) => {
             for reason in reasons {
@@ -81,7 +84,8 @@ pub(crate) fn print_config(options: &cli::PrintConfig) -> ExitCode {
     }
 }
 
-fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
+/// Reads and checks, and says what is wrong with it.
+pub(crate) fn load(sources: &cli::Sources) -> Result<Config, ExitCode> {
     read(sources).map_err(|faults| {
         print_lines(&faults);
         ExitCode::from(BAD_CONFIGURATION)
@@ -106,8 +110,13 @@ fn all_of(sources: &cli::Sources) -> Vec<Source> {
     files.into_iter().chain(sources.set.iter().cloned()).collect()
 }
 
-fn run(config: Config, options: &cli::Start, mut telemetry: Telemetry) -> Result<(), Vec<String>> {
-    let watched = if options.watch_config { config.files().to_vec() } else { Vec::new() };
+fn run(
+    config: Config,
+    options: &cli::Start,
+    mut telemetry: Telemetry,
+    set_level: &logs::SetLevel,
+) -> Result<(), Vec<String>> {
+    let (files, watched) = watch::channel(config.files().to_vec());
     let one = |failure: Failure| vec![failure.to_string()];
     let starting = trace_span!(target: SPANS, parent: None, "start");
     let building = trace_span!(target: SPANS, parent: &starting, "build");
@@ -121,7 +130,7 @@ fn run(config: Config, options: &cli::Start, mut telemetry: Telemetry) -> Result
         let _inside = tokio.enter();
         let no_signals = |error| vec![format!("signals: {error}")];
         let hang_up = signal(SignalKind::hangup()).map_err(no_signals)?;
-        (Signals::listen().map_err(no_signals)?, reload::requests(hang_up, watched))
+        (Signals::listen().map_err(no_signals)?, reload::requests(hang_up, options.watch_config.then_some(watched)))
     };
     // On this thread, before there is another one: what it gives up, all inherit.
     rights::take_up();
@@ -134,7 +143,11 @@ fn run(config: Config, options: &cli::Start, mut telemetry: Telemetry) -> Result
     service.starting = starting;
     let supervisor = Supervisor::of_environment();
     service.phases = supervisor.told();
-    let reloading = Reloading { requests, load: || read(&options.sources) };
+    let taken = |logs: Logs, read: &[PathBuf]| {
+        set_level(logs.level);
+        files.send_replace(read.to_vec());
+    };
+    let reloading = Reloading { requests, load: || read(&options.sources), taken };
     tokio.block_on(async {
         telemetry.start(&service.observe());
         supervisor.watch();

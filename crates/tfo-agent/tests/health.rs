@@ -10,8 +10,10 @@ use support::agent::{Agent, binary, kill, pin_path};
 use support::eventually;
 use support::sink::Sink;
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// The port of `what` that is open, such as a health check.
+fn port(agent: &Agent, what: &str) -> u16 {
+    let line = agent.expect_log(&format!("{what} open"), 20);
+    line.split("127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().parse().unwrap()
 }
 
 /// Status and body of what `port` answers to `path`.
@@ -25,18 +27,18 @@ fn get(port: u16, path: &str) -> (u16, String) {
 }
 
 /// Waits until the health check answers `code`; its body.
-fn expect(agent: &Agent, port: u16, code: u16) -> String {
-    agent.expect_log("health check open", 20);
+fn expect(agent: &Agent, code: u16) -> String {
+    let port = port(agent, "health check");
     eventually(&format!("the answer {code}"), 20, || Some(get(port, "/")).filter(|answer| answer.0 == code)).1
 }
 
-fn configuration(health: u16, pages: u16, keys: &str, endpoint: &str) -> String {
+fn configuration(keys: &str, endpoint: &str) -> String {
     format!(
         r#"
 extensions:
   ebpf: {{pin_path: {pins} {keys} }}
-  health_check: {{endpoint: "127.0.0.1:{health}"}}
-  zpages: {{endpoint: "127.0.0.1:{pages}"}}
+  health_check: {{endpoint: "127.0.0.1:0"}}
+  zpages: {{endpoint: "127.0.0.1:0"}}
 receivers:
   ebpf_syscalls: {{collection_interval: 200ms}}
 exporters:
@@ -55,17 +57,19 @@ service:
 
 #[test]
 fn it_is_not_ready_while_its_only_exporter_fails_for_good_and_ready_again_afterwards() {
-    let (health, pages, backend) = (free_port(), free_port(), free_port());
-    let agent = Agent::start(&configuration(health, pages, "", &format!("127.0.0.1:{backend}")));
-    let body = expect(&agent, health, 503);
+    // Nobody else of a test run has ports at this address, so the port stays free until the sink comes.
+    let backend = TcpListener::bind("127.77.0.3:0").unwrap().local_addr().unwrap();
+    let agent = Agent::start(&configuration("", &backend.to_string()));
+    let pages = port(&agent, "zpages");
+    let body = expect(&agent, 503);
     assert!(
         body.contains("\"Server not available\"") && body.contains("exporter otlp_grpc: StatusPermanentError"),
         "{body}"
     );
     let page = get(pages, "/debug/pipelinez").1;
     assert!(page.contains("Nothing can flow") && page.contains("part broken\" data-id=\"otlp_grpc\""), "{page}");
-    let _sink = Sink::start_on(TcpListener::bind(("127.0.0.1", backend)).unwrap(), 0);
-    let body = expect(&agent, health, 200);
+    let _sink = Sink::start_on(TcpListener::bind(backend).unwrap(), 0);
+    let body = expect(&agent, 200);
     assert!(body.contains("\"Server available\"") && body.contains("upSince"), "{body}");
     assert!(get(pages, "/debug/pipelinez").1.contains("Data can flow"));
     let (status, log) = agent.stop();
@@ -74,19 +78,18 @@ fn it_is_not_ready_while_its_only_exporter_fails_for_good_and_ready_again_afterw
 
 #[test]
 fn it_is_not_ready_while_no_sub_collector_is_attached() {
-    let (health, pages, sink) = (free_port(), free_port(), Sink::start(0));
+    let sink = Sink::start(0);
     // Hooks that syscalls have none of.
-    let text =
-        configuration(health, pages, ", attach_types: [fexit], tiers: [hash, task_storage]", &sink.address.to_string());
+    let text = configuration(", attach_types: [fexit], tiers: [hash, task_storage]", &sink.address.to_string());
     let agent = Agent::spawn(&["start"], &text, binary());
-    let body = expect(&agent, health, 503);
+    let body = expect(&agent, 503);
     assert!(body.contains("receiver ebpf_syscalls: StatusPermanentError: nothing is attached"), "{body}");
     // Whoever puts another way in gets its data through: readiness is about what can flow, and follows a reload.
-    let page = format!("  prometheus: {{endpoint: \"127.0.0.1:{}\"}}\nservice:", free_port());
-    std::fs::write(agent.config_path(), text.replace("service:", &page)).unwrap();
+    let page = "  prometheus: {endpoint: \"127.0.0.1:0\"}\nservice:";
+    std::fs::write(agent.config_path(), text.replace("service:", page)).unwrap();
     kill("-HUP", agent.pid());
     agent.expect_log("configuration reloaded", 20);
-    assert_eq!(get(health, "/").0, 503, "still nothing to read");
+    assert_eq!(get(port(&agent, "health check"), "/").0, 503, "still nothing to read");
     let (status, log) = agent.stop();
     assert!(status.success(), "{log}");
 }

@@ -15,8 +15,9 @@ use support::workload::{Workload, comm};
 /// Calls of every process of the load.
 const CALLS: u64 = 20_000;
 
-/// A configuration whose every changeable part is one of two.
-fn configuration(pins: &str, sink: &Sink, variant: usize) -> String {
+/// A configuration whose every changeable part is one of two; it pushes what is of processes called `name`, for what
+/// else the machine does may be more than a sink of tests can take.
+fn configuration(pins: &str, sink: &Sink, name: &str, variant: usize) -> String {
     let is = |bit: usize| variant >> bit & 1 == 1;
     let either = |bit, one, other| if is(bit) { one } else { other };
     format!(
@@ -28,11 +29,11 @@ receivers:
   ebpf_syscalls: {{collection_interval: {interval}}}
   ebpf_memory: {{collection_interval: 300ms}}
 processors:
-  process_filter: {{exclude: [{excluded}]}}
+  process_filter: {{include: [{name}, {included}]}}
   interval: {{interval: 400ms}}
 exporters:
   prometheus: {{endpoint: "localhost:0"}}
-  otlp_grpc: {{endpoint: "{sink}", tls: {{insecure: true}}, compression: {compression}, retry_on_failure: {{initial_interval: 100ms}}}}
+  otlp_grpc: {{endpoint: "{sink}", timeout: 60s, tls: {{insecure: true}}, compression: {compression}, retry_on_failure: {{initial_interval: 100ms}}}}
 service:
   extensions: [ebpf]
   pipelines:
@@ -41,7 +42,7 @@ service:
     metrics/out: {{receivers: [forward], exporters: [otlp_grpc]}}
 "#,
         interval = either(0, "100ms", "150ms"),
-        excluded = either(1, "systemd", "systemd, nobody"),
+        included = either(1, "nobody", "nobody, nobody-else"),
         compression = either(2, "gzip", "none"),
         receivers = either(3, "ebpf_syscalls", "ebpf_syscalls, ebpf_memory"),
         processors = either(4, ", interval", ""),
@@ -74,15 +75,15 @@ fn times(agent: &Agent, text: &str) -> usize {
 #[test]
 fn a_hundred_reloads_under_load_lose_no_call_and_leave_the_programs_alone() {
     let (sink, pins) = (Sink::start(0), pin_path());
-    let agent = Agent::start(&configuration(&pins, &sink, 0));
-    let page = agent.address(0);
     let name = comm("rl");
+    let agent = Agent::start(&configuration(&pins, &sink, name, 0));
+    let page = agent.address(0);
     let mut made = BTreeMap::new();
     for round in 1..=100 {
         let load = Workload::start(name, "getppid", &[CALLS]);
         made.insert(load.pid().to_string(), CALLS as f64);
         // The filter and receivers change now and then, the rest at every time.
-        reload(&agent, &configuration(&pins, &sink, round * 7 % 32));
+        reload(&agent, &configuration(&pins, &sink, name, round * 7 % 32));
         eventually("the reload", 30, || (times(&agent, "configuration reloaded") >= round).then_some(()));
         load.finish();
     }
@@ -104,11 +105,11 @@ fn a_hundred_reloads_under_load_lose_no_call_and_leave_the_programs_alone() {
 #[test]
 fn what_is_not_good_changes_nothing_and_is_said() {
     let (sink, pins) = (Sink::start(0), pin_path());
-    let good = configuration(&pins, &sink, 0);
-    let agent = Agent::start(&good);
     let name = comm("rb");
+    let good = configuration(&pins, &sink, name, 0);
+    let agent = Agent::start(&good);
     for (count, (bad, why)) in [
-        (good.replace("exclude:", "exclud:"), "unknown key"),
+        (good.replace("include:", "includ:"), "unknown key"),
         (good.replace("pin_path", "max_processes: 2000, pin_path"), "extension ebpf: its programs stay in the kernel"),
         (good.replace("150ms", "150ms, histograms: true"), "receiver ebpf_syscalls: histograms cannot be changed now"),
         (good.replace("ebpf_memory", "ebpf_scheduler"), "receiver ebpf_scheduler: scheduler is not counted"),
@@ -147,7 +148,7 @@ fn a_filter_that_changes_reaches_the_kernel_and_resets_nothing() {
     let name = comm("rf");
     let agent = Agent::start(&filtered(&format!("include: [{name}]")));
     // Judged under its name before it works, and again whenever the judge is another.
-    let judged = || std::thread::sleep(Duration::from_millis(700));
+    let judged = || std::thread::sleep(Duration::from_secs(2));
     let mut load = Workload::start(name, "steps", &[3, CALLS]);
     let pid = load.pid().to_string();
     for (round, keys) in
@@ -170,4 +171,25 @@ fn a_filter_that_changes_reaches_the_kernel_and_resets_nothing() {
     assert!(status.success(), "{log}");
     // Of three rounds one is made while nobody wants it: it is not counted at all, which only the kernel can do.
     assert_eq!(calls(&sink, name), BTreeMap::from([(pid, 2.0 * CALLS as f64)]));
+}
+
+#[test]
+fn a_file_that_a_new_configuration_refers_to_is_watched_and_the_level_of_the_log_is_that_of_the_last() {
+    let directory = tempfile::tempdir().unwrap();
+    let level = directory.path().join("level");
+    fs::write(&level, "info\n").unwrap();
+    let says = |level: &str| {
+        format!(
+            "receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:0'}}}}}}}}\nexporters: {{debug: }}\nservice:\n  \
+             telemetry: {{logs: {{level: \"{level}\"}}}}\n  pipelines: {{metrics: {{receivers: [otlp], exporters: [debug]}}}}\n"
+        )
+    };
+    let agent = Agent::spawn(&["start", "--watch-config"], &says("info"), support::agent::binary());
+    agent.expect_log("service started", 20);
+    fs::write(agent.config_path(), says(&format!("${{file:{}}}", level.display()))).unwrap();
+    eventually("the reload", 20, || (times(&agent, "configuration reloaded") == 1).then_some(()));
+    fs::write(&level, "warn # and nothing else\n").unwrap();
+    eventually("another", 20, || (times(&agent, "configuration reloaded") == 2).then_some(()));
+    let (status, log) = agent.stop();
+    assert!(status.success() && !log.contains("service stopping"), "{log}");
 }

@@ -55,6 +55,61 @@ fn a_killed_agent_loses_no_call_of_whoever_lives_or_ends_meanwhile() {
 }
 
 #[test]
+fn a_killed_agent_whose_deltas_are_on_disk_goes_on_where_the_backend_stands() {
+    let (pins, sink, kept) = (pin_path(), Sink::start(0), tempfile::tempdir().unwrap());
+    let prefix = comm("d.");
+    let configuration = format!(
+        r#"
+extensions:
+  ebpf: {{pin_path: {pins} }}
+  file_storage: {{directory: "{kept}"}}
+receivers:
+  ebpf_syscalls: {{collection_interval: 200ms}}
+processors:
+  process_filter: {{include: ["^{prefix}"]}}
+exporters:
+  otlp_grpc:
+    endpoint: "{sink}"
+    tls: {{insecure: true}}
+    timeout: 60s
+    temporality: delta
+    sending_queue: {{storage: file_storage}}
+    retry_on_failure: {{initial_interval: 50ms, max_interval: 100ms}}
+service:
+  extensions: [ebpf, file_storage]
+  pipelines:
+    metrics: {{receivers: [ebpf_syscalls], processors: [process_filter], exporters: [otlp_grpc]}}
+"#,
+        kept = kept.path().display(),
+        sink = sink.address,
+    );
+    let mut agent = Agent::start(&configuration);
+    let load = Workload::start(comm("d.steady"), "steady", &[]);
+    let mut gone = Vec::new();
+    for round in 0..times().min(4) {
+        let [early, late, away] = ["early", "late", "away"].map(|name| comm(&format!("d.{name}{round}")));
+        Workload::start(early, "getppid", &[30_000]).finish();
+        eventually("what was before", 20, || (getppids(&sink, early) == 30_000.0).then_some(()));
+        // What the backend takes now without being asked again would be there twice: it takes nothing.
+        sink.set_away(true);
+        agent.expect_log("export failed, will be tried again", 20);
+        Workload::start(late, "getppid", &[20_000]).finish();
+        agent.kill_and_leave_pins();
+        Workload::start(away, "getppid", &[10_000]).finish();
+        sink.set_away(false);
+        agent = Agent::start(&configuration);
+        gone.extend([(early, 30_000.0), (late, 20_000.0), (away, 10_000.0)]);
+    }
+    let made: f64 = load.finish().trim().parse().unwrap();
+    let (status, log) = agent.stop();
+    assert!(status.success(), "{log}");
+    assert_eq!(getppids(&sink, comm("d.steady")), made, "{log}");
+    for (name, calls) in gone {
+        assert_eq!(getppids(&sink, name), calls, "{name}");
+    }
+}
+
+#[test]
 fn totals_never_go_back_over_a_restart() {
     let (pins, sink) = (pin_path(), Sink::start(0));
     let configuration = configuration(&pins, "", &SYSCALLS, &sink);

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use component::Endpoint;
 use component::config::{Configuration, Section};
+use component::{Endpoint, ServerTls};
 
 use crate::auth::BasicAuth;
 use crate::family::Options;
 use crate::naming::{Names, Naming};
-use crate::tls::Tls;
 use crate::translate::{Strategy, is_plain_label};
 
 /// Keys of `prometheus`.
@@ -38,7 +37,7 @@ pub struct Config {
     /// Most streams on the page.
     pub max_streams: usize,
     /// The certificate of the page.
-    pub tls: Tls,
+    pub tls: ServerTls,
     /// Who may read it.
     pub basic_auth: BasicAuth,
 }
@@ -106,7 +105,7 @@ impl Configuration for Config {
             enable_open_metrics,
             metric_expiration,
             max_streams: usize::try_from(max_streams).unwrap_or(usize::MAX),
-            tls: section.section("tls", Tls::read),
+            tls: section.section("tls", ServerTls::read),
             basic_auth: section.section("basic_auth", BasicAuth::read),
         }
     }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use component::config::Configuration;
 use component::{
     Accepted, BoxFuture, BuildError, BuiltExporter, ComponentId, Delivery, Endpoint, ExportError, Exporter,
-    ExporterFactory, Stability,
+    ExporterFactory, Stability, TlsServer,
 };
 use pdata::Batch;
 
@@ -16,7 +16,6 @@ use crate::auth::Guard;
 use crate::clients::Clients;
 use crate::page::Held;
 use crate::server::{Server, Site};
-use crate::tls::Acceptor;
 pub use config::Config;
 
 /// The `prometheus` exporter type.
@@ -54,7 +53,7 @@ impl Prometheus {
         let site = Site {
             held: Held::new(config.options(), config.metric_expiration, config.max_streams),
             open_metrics: config.enable_open_metrics,
-            tls: Acceptor::new(&config.tls)?,
+            tls: TlsServer::new(&config.tls, &[])?,
             guard: Guard::new(&config.basic_auth)?,
             clients: Clients::new(),
         };

@@ -7,7 +7,7 @@ use pdata::{Descriptor, Instrument, Latest, NumberKind, SeedName, Source};
 
 use super::options::Options;
 use crate::format::{Format, Syntax};
-use crate::translate::unit_words;
+use crate::translate::{is_plain_metric, unit_words};
 
 /// What the samples of a family are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,9 @@ impl Draft<'_> {
         let (main, per) = unit_words(&descriptor.unit);
         let unit = [main, per].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
         let base = name.strip_suffix("_total").unwrap_or(name);
-        let unit = if base.strip_suffix(&*unit).is_some_and(|rest| rest.ends_with('_')) { unit } else { String::new() };
+        // A name may have any character in it, a unit on a line of its own may not.
+        let told = is_plain_metric(&unit) && base.strip_suffix(&*unit).is_some_and(|rest| rest.ends_with('_'));
+        let unit = if told { unit } else { String::new() };
         self.claim(&Family { name: name.to_owned(), kind, help: descriptor.description.to_string(), unit })
     }
 
@@ -152,15 +154,20 @@ impl Draft<'_> {
     }
 }
 
+/// What OpenMetrics calls a family whose lines end in `suffix`; it cannot be called nothing.
+pub(super) fn without<'n>(name: &'n str, suffix: &str) -> Option<&'n str> {
+    name.strip_suffix(suffix).filter(|base| !base.is_empty())
+}
+
 /// Every name that lines of a family begin with, and the one that describes it.
 fn sample_names(Family { name, kind, .. }: &Family, syntax: Syntax) -> Vec<String> {
     let with = |base: &str, suffixes: &[&str]| suffixes.iter().map(|suffix| format!("{base}{suffix}")).collect();
     match (kind, syntax) {
-        (Kind::Counter, Syntax::OpenMetrics) => match name.strip_suffix("_total") {
+        (Kind::Counter, Syntax::OpenMetrics) => match without(name, "_total") {
             Some(base) => with(base, &["", "_total", "_created"]),
             None => with(name, &[""]),
         },
-        (Kind::Info, Syntax::OpenMetrics) => with(name.strip_suffix("_info").unwrap_or(name), &["", "_info"]),
+        (Kind::Info, Syntax::OpenMetrics) => with(without(name, "_info").unwrap_or(name), &["", "_info"]),
         (Kind::Histogram, Syntax::OpenMetrics) => with(name, &["", "_bucket", "_sum", "_count", "_created"]),
         (Kind::Summary, Syntax::OpenMetrics) => with(name, &["", "_sum", "_count", "_created"]),
         (Kind::Summary, Syntax::Text) => with(name, &["", "_sum", "_count"]),

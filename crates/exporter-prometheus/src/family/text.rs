@@ -6,7 +6,7 @@ use pdata::Distribution;
 
 use super::buckets;
 use super::options::Options;
-use super::plan::{Family, Kind};
+use super::plan::{Family, Kind, without};
 use super::samples::{Samples, Span};
 use super::value::{Number, Observed};
 use crate::format::{Format, Syntax};
@@ -61,7 +61,7 @@ impl<'f> Writer<'f> {
             Kind::Info if open_metrics => "_info",
             _ => "",
         };
-        let stripped = family.name.strip_suffix(suffix);
+        let stripped = without(&family.name, suffix);
         let (base, suffix) = stripped.map_or((&*family.name, ""), |base| (base, suffix));
         let mut writer = Self { options, family, open_metrics, timestamps, base, suffix, out: Vec::new() };
         writer.head();

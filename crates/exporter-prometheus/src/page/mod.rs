@@ -15,12 +15,15 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use component::Observe;
 use http_body::{Body, Frame};
-use pdata::{Batch, UnixNanos};
+use pdata::{Batch, Latest, UnixNanos};
 use tokio::time::{Sleep, sleep};
 
+use crate::accept;
 use crate::clients::{Client, Clients, RETRY};
+use crate::exporter::Config;
 use crate::family::{self, Options, Plan, Refused};
 use crate::format::Format;
+use crate::naming::Naming;
 use series::Series;
 
 /// What is held between batches and scrapes.
@@ -93,6 +96,19 @@ impl Held {
         let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         since_epoch.saturating_sub(self.expiration).as_nanos().try_into().unwrap_or(UnixNanos::MAX)
     }
+}
+
+/// The whole page of `batch`, as a scraper gets it that sends `accept`; for tests of whatever may come.
+#[must_use]
+pub fn page_of(batch: &Batch, config: &Config, accept: &str) -> Vec<u8> {
+    let negotiated = config.naming == Naming::Otel;
+    let accepted = std::iter::once(accept.as_bytes());
+    let format = if negotiated { accept::format(accepted, config.enable_open_metrics) } else { Format::TEXT };
+    let (mut latest, options) = (Latest::default(), config.options());
+    latest.merge(batch);
+    let (plan, _) = Plan::new(&latest, &options, format);
+    let families = (0..plan.len()).flat_map(|index| family::render(&latest, &options, &plan, index));
+    families.chain(family::end(&plan).bytes()).collect()
 }
 
 /// Who a page is for.

@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use component::{Kind, Snapshot};
+use component::{Kind, Snapshot, go};
 
 use super::{drawing, tables};
-use crate::time::go_duration;
 
 /// `/debug/pipelinez`.
 pub(super) fn pipelines(seen: &Snapshot, rates: &[f64]) -> String {
@@ -138,7 +137,7 @@ fn with_unit(mut number: f64) -> String {
 /// How long ago `time` was, to the second.
 pub(super) fn ago(time: SystemTime) -> String {
     let age = SystemTime::now().duration_since(time).unwrap_or_default();
-    go_duration(std::time::Duration::from_secs(age.as_secs()))
+    go::duration(std::time::Duration::from_secs(age.as_secs()))
 }
 
 #[cfg(test)]

@@ -89,11 +89,22 @@ fn figures(node: &Node) -> String {
             add("in", incoming, true);
             add("out", outgoing, true);
         }
-        Counts::Exporter(ExporterCounts { sent, failed, enqueue_failed, merged, queue_size, queue_capacity }) => {
+        Counts::Exporter(ExporterCounts {
+            sent,
+            failed,
+            enqueue_failed,
+            merged,
+            folded,
+            unsaved,
+            queue_size,
+            queue_capacity,
+        }) => {
             add("sent", sent, true);
             add("failed", failed, false);
             add("not queued", enqueue_failed, false);
             add("merged", merged, false);
+            add("folded", folded, false);
+            add("not stored", unsaved, false);
             if queue_capacity > 0 {
                 parts.push(format!("queue {queue_size} of {queue_capacity}"));
             }

@@ -37,7 +37,7 @@ use component::{Need, Predicate};
 use pdata::Metrics;
 
 use crate::collectors::{Collector, Reader};
-use crate::kernel::LoadError;
+use crate::kernel::{LoadError, Outcome, Tier};
 use seats::Seats;
 
 /// The `ebpf` extension's settings.
@@ -82,7 +82,7 @@ enum State {
     Planned(HostConfig),
     Running(Box<Running>),
     /// Nothing could be loaded; the sub-collectors that were wanted say so.
-    Failed(String),
+    Failed(LoadError),
     Stopped,
 }
 
@@ -123,14 +123,19 @@ impl Host {
         self.lock().seats.keep_reader(id, reader);
     }
 
-    /// Why the receiver `id` has nothing to read, if so.
-    pub(crate) fn failure(&self, id: ReaderId) -> Option<String> {
+    /// The rung that the collector of receiver `id` hangs on, or why there is none; `None` where none was tried.
+    pub(crate) fn outcome(&self, id: ReaderId) -> Option<Outcome> {
         let Inner { state, seats } = &*self.lock();
         match state {
-            State::Running(running) => running.failure(seats.collector(id)?.name),
-            State::Failed(reason) => Some(reason.clone()),
+            State::Running(running) => running.outcome(seats.collector(id)?.name),
+            State::Failed(error) => Some(Err(error.clone())),
             State::Planned(_) | State::Stopped => None,
         }
+    }
+
+    /// The tier that was taken, if one was.
+    pub(crate) fn tier(&self) -> Option<&'static Tier> {
+        if let State::Running(running) = &self.lock().state { Some(running.tier()) } else { None }
     }
 
     /// Says what the pipelines of receiver `id` let through; `None` is everything.
@@ -155,13 +160,13 @@ impl Host {
             Err(error @ LoadError::Locked { .. }) => return Err(error),
             #[cfg(not(tfo_kernel))]
             Err(LoadError::NotLinux) => {
-                tracing::info!("eBPF collector: not running on Linux, metrics will be empty");
+                tracing::info!("{}", crate::NOT_LINUX);
             }
             Err(error) => {
                 for collector in collectors_of(&seats.collectors()) {
                     warn_disabled(collector, &error);
                 }
-                *state = State::Failed(error.to_string());
+                *state = State::Failed(error);
             }
         }
         crate::kernel::release_memory();

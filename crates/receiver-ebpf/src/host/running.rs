@@ -13,7 +13,7 @@ use super::sizing::Sizing;
 use super::verdicts::{Judges, bit};
 use super::{HostConfig, ReaderId, Reading, collectors_of, own_metrics, settings, warn_disabled};
 use crate::collectors::{Collector, Reader};
-use crate::kernel::{self, Control, CpuRecord, Kernel, LoadError, Options};
+use crate::kernel::{self, Control, CpuRecord, Kernel, LoadError, Options, Outcome, Tier};
 
 /// `syscall` of a CPU that runs nobody we know yet.
 const NO_SYSCALL: u32 = u32::MAX;
@@ -26,8 +26,8 @@ pub(crate) struct Running {
     config: HostConfig,
     started: UnixNanos,
     readers: Vec<&'static Collector>,
-    /// Names of the collectors that could not be attached, and why.
-    failed: Vec<(&'static str, String)>,
+    /// By name of a collector: what it hangs on, or why it does not.
+    outcomes: Vec<(&'static str, Outcome)>,
     /// Whether the kernel looks at verdicts.
     judging: bool,
     /// Whether cgroups were asked for at the start.
@@ -79,16 +79,13 @@ impl Running {
         let ladders: Vec<_> = collectors.iter().map(|collector| collector.ladder).collect();
         let (kernel, outcomes) = kernel::start(&options, &ladders, |kernel| prepare(kernel, sizing))?;
         let tier = kernel.tier.name;
-        let mut failed = Vec::new();
-        for (collector, outcome) in collectors.iter().zip(outcomes) {
+        for (collector, outcome) in collectors.iter().zip(&outcomes) {
             match outcome {
                 Ok(rung) => tracing::info!(sub_collector = collector.name, tier, rung, "ebpf: sub-collector attached"),
-                Err(error) => {
-                    warn_disabled(collector, &error);
-                    failed.push((collector.name, error.to_string()));
-                }
+                Err(error) => warn_disabled(collector, error),
             }
         }
+        let outcomes = collectors.iter().map(|collector| collector.name).zip(outcomes).collect();
         tracing::info!(
             map_bytes = kernel.map_bytes(),
             map_bytes_at_most = if kernel.tier.btf { sizing.most_bytes() } else { sizing.mirrored_bytes() },
@@ -110,7 +107,7 @@ impl Running {
             config,
             started,
             readers,
-            failed,
+            outcomes,
             judging,
             cgroups,
             maintained: 0,
@@ -143,9 +140,13 @@ impl Running {
         }
     }
 
-    /// Why the collector called `name` could not be attached, if so.
-    pub(super) fn failure(&self, name: &str) -> Option<String> {
-        self.failed.iter().find(|(failed, _)| *failed == name).map(|(_, reason)| reason.clone())
+    /// What the collector called `name` hangs on, or why it does not.
+    pub(super) fn outcome(&self, name: &str) -> Option<Outcome> {
+        self.outcomes.iter().find(|(of, _)| *of == name).map(|(_, outcome)| outcome.clone())
+    }
+
+    pub(super) fn tier(&self) -> &'static Tier {
+        self.kernel.tier
     }
 
     /// Takes over what readers want to know of, and judges every process by that.
@@ -177,7 +178,7 @@ impl Running {
         let bit = bit(id.0);
         let time = self.clock.now();
         let mut metrics = Metrics::default();
-        if self.failure(collector.name).is_none() {
+        if matches!(self.outcome(collector.name), Some(Ok(_))) {
             let mut source = Source {
                 kernel: &mut self.kernel,
                 processes: &mut self.processes,
@@ -195,7 +196,8 @@ impl Running {
         lifecycle::grow(&mut self.kernel, &self.config.sizing);
         if leads {
             let collectors = collectors_of(&self.readers);
-            let failed: Vec<_> = self.failed.iter().map(|(name, _)| *name).collect();
+            let failed = self.outcomes.iter().filter(|(_, outcome)| outcome.is_err());
+            let failed: Vec<_> = failed.map(|(name, _)| *name).collect();
             let span = (self.started, time);
             metrics.numbers.extend(own_metrics::read(&self.kernel, &collectors, &failed, &mut self.spent, span));
         }

@@ -8,6 +8,7 @@ use super::layout::Types;
 use super::load::{Options, Setting};
 use super::requirements::LoadError;
 use super::tracefs;
+use crate::trouble::Trouble;
 
 /// A struct of `ebpf/tracepoint/events.h`.
 struct Event {
@@ -46,7 +47,14 @@ const EVENTS: [Event; 14] = [
 /// What is missing, by category and name of the tracepoint.
 pub(super) type Faults = Vec<((&'static str, &'static str), LoadError)>;
 
-const NO_TRACEPOINT: &str = "this kernel has no such tracepoint; use one from 4.15 on with CONFIG_FTRACE_SYSCALLS=y";
+const NO_TRACEPOINT: &str = "this kernel has no such tracepoint";
+
+const NO_FIELD: &str = "use a kernel with CONFIG_DEBUG_INFO_BTF=y, where no field is looked for by its place";
+
+fn no_tracepoint(name: &str) -> String {
+    let list = "/sys/kernel/tracing/available_events";
+    format!("use one from 4.15 on with CONFIG_FTRACE_SYSCALLS=y (check: grep {name} {list})")
+}
 
 /// What this kernel has of them.
 pub(super) struct Events {
@@ -72,20 +80,13 @@ impl Events {
                 Some((*place, tracefs::fields(&directory).ok()?, directory))
             });
             for place in event.at.iter().filter(|place| found.as_ref().is_none_or(|(here, ..)| here != *place)) {
-                events.fault(*place, NO_TRACEPOINT.to_owned());
+                events.fault(*place, NO_TRACEPOINT.to_owned(), &no_tracepoint(place.1));
             }
             let Some((place, fields, directory)) = found else { continue };
             let missing = event.fields.iter().find(|name| !fields.iter().any(|field| field.name == **name));
             if let Some(missing) = missing {
                 let format = directory.join("format");
-                events.fault(
-                    place,
-                    format!(
-                        "it has no field {missing} in {}; use a kernel with CONFIG_DEBUG_INFO_BTF=y, where no field \
-                         is looked for by its place",
-                        format.display()
-                    ),
-                );
+                events.fault(place, format!("it has no field {missing} in {}", format.display()), NO_FIELD);
                 continue;
             }
             events.types.add_struct(&format!("event_{}", event.name), &fields);
@@ -93,9 +94,9 @@ impl Events {
         events
     }
 
-    fn fault(&mut self, place: (&'static str, &'static str), reason: String) {
-        let what = format!("tracepoint {}/{}", place.0, place.1);
-        self.faults.push((place, LoadError::Other { what, reason }));
+    fn fault(&mut self, place: (&'static str, &'static str), reason: String, mend: &str) {
+        let what = format!("tracepoint {}/{}: {reason}", place.0, place.1);
+        self.faults.push((place, LoadError::Tracepoints(Trouble::new(what, mend))));
     }
 
     /// What the object is relocated against: these, and the settings as the values of an enumeration.

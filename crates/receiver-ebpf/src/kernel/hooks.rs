@@ -6,6 +6,7 @@ use aya::programs::perf_event::{PerfEventConfig, PerfEventScope, SamplePolicy, S
 use aya::programs::{BtfTracePoint, FExit, PerfEvent, Program, ProgramError, TracePoint};
 use aya::util::online_cpus;
 
+use super::privileges;
 use super::requirements::LoadError;
 
 /// A program and what it is attached to.
@@ -118,7 +119,12 @@ impl Hook {
     }
 
     pub(super) fn failed(self, error: &ProgramError) -> LoadError {
-        LoadError::program(self.program, error)
+        match LoadError::program(self.program, error) {
+            LoadError::Permission(trouble) if matches!(self.at, At::Tracepoint(..) | At::Every(_)) => {
+                LoadError::Permission(privileges::perf_events().err().unwrap_or(trouble))
+            }
+            other => other,
+        }
     }
 }
 

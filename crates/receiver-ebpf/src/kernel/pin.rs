@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::requirements::LoadError;
 use super::unpin::{BPFFS, is_bpffs, remove_tree};
+use crate::trouble::Trouble;
 
 /// The pins of one map layout below `pin_path`.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ enum NotPinned {
     /// Another agent has them: going on would count everything twice under one name.
     Locked,
     /// Going on without is fine.
-    Unable(String),
+    Unable(Trouble),
 }
 
 impl Pins {
@@ -157,35 +158,121 @@ pub(super) fn directory(root: &Path, layout: u64) -> PathBuf {
 }
 
 fn prepare(root: &Path, layout: u64) -> Result<(PathBuf, File), NotPinned> {
-    let unable = |error: io::Error| NotPinned::Unable(error.to_string());
-    let parent = root.ancestors().skip(1).find(|path| path.exists()).unwrap_or(Path::new("/"));
-    if !is_bpffs(parent) {
-        return Err(NotPinned::Unable(if is_bpffs(Path::new(BPFFS)) {
-            format!("{} is not on a BPF filesystem; use a directory in {BPFFS}", parent.display())
-        } else {
-            format!("BPF filesystem not mounted at {}; run: sudo mount -t bpf bpf {BPFFS}", parent.display())
-        }));
-    }
+    let unable = |error: io::Error| NotPinned::Unable(Trouble::new(error.to_string(), ""));
+    on_bpffs(root).map_err(NotPinned::Unable)?;
     let made = DirBuilder::new().mode(0o700).recursive(true).create(root);
-    let lock = made.and_then(|()| File::open(root));
-    let lock = lock.map_err(|error| NotPinned::Unable(format!("{error}; {}", owner(parent))))?;
+    let lock = made.and_then(|()| File::open(root)).map_err(|error| NotPinned::Unable(refused(root, &error)))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(NotPinned::Locked),
         Err(TryLockError::Error(error)) => return Err(unable(error)),
     }
-    let owned_by = lock.metadata().map_err(unable)?.uid();
-    // SAFETY: no memory is passed; it cannot fail.
-    if owned_by != unsafe { libc::geteuid() } {
-        return Err(NotPinned::Unable(format!(
-            "{} belongs to uid {owned_by}; chown it to the agent's",
-            root.display()
-        )));
-    }
+    is_ours(root, &lock).map_err(NotPinned::Unable)?;
     let maps = directory(root, layout);
     replace_others(root, &maps).map_err(unable)?;
     DirBuilder::new().mode(0o700).recursive(true).create(&maps).map_err(unable)?;
     Ok((maps, lock))
+}
+
+/// How things stand where an agent is to pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PinPath {
+    /// Nothing is pinned there, and it can be.
+    Free,
+    /// An agent runs on it, with this pid where it can be seen.
+    Held(Option<u32>),
+    /// An agent that is gone left something, which the next one takes over.
+    Abandoned,
+}
+
+/// Looks at `root` as an agent that starts would, and leaves it as it is.
+///
+/// # Errors
+/// Why nothing can be pinned there.
+pub fn look_at_pin_path(root: &Path) -> Result<PinPath, Trouble> {
+    on_bpffs(root)?;
+    if !root.exists() {
+        return try_in(nearest(root)).map(|()| PinPath::Free).map_err(|error| refused(root, &error));
+    }
+    let directory = File::open(root).map_err(|error| refused(root, &error))?;
+    // Whoever holds it is known without taking it for a moment from somebody who starts just now.
+    let held = locked_by(&directory);
+    if held.is_some() || matches!(directory.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Ok(PinPath::Held(held));
+    }
+    is_ours(root, &directory)?;
+    try_in(root).map_err(|error| refused(root, &error))?;
+    let is_empty = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_none());
+    Ok(if is_empty { PinPath::Free } else { PinPath::Abandoned })
+}
+
+/// Whether anything can be made in `directory`. Its name is one that an agent may make and remove.
+fn try_in(directory: &Path) -> io::Result<()> {
+    let attempt = directory.join(format!("{:016x}", std::process::id()));
+    DirBuilder::new().mode(0o700).create(&attempt)?;
+    match fs::remove_dir(&attempt) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The process that has locked `file`, by `/proc/locks`: `3: FLOCK  ADVISORY  WRITE 12345 00:27:4711 0 EOF`.
+fn locked_by(file: &File) -> Option<u32> {
+    let data = file.metadata().ok()?;
+    let place = format!("{:02x}:{:02x}:{}", libc::major(data.dev()), libc::minor(data.dev()), data.ino());
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", pid, inode, ..] = fields[..] else { return None };
+        pid.parse().ok().filter(|pid| *pid > 0 && inode == place)
+    })
+}
+
+/// The directory that is there of `root` and those above it.
+fn nearest(root: &Path) -> &Path {
+    root.ancestors().skip(1).find(|path| path.exists()).unwrap_or(Path::new("/"))
+}
+
+fn on_bpffs(root: &Path) -> Result<(), Trouble> {
+    let parent = nearest(root);
+    if is_bpffs(parent) {
+        return Ok(());
+    }
+    Err(if is_bpffs(Path::new(BPFFS)) {
+        Trouble::new(format!("{} is not on a BPF filesystem", parent.display()), format!("use a directory in {BPFFS}"))
+    } else {
+        Trouble::new(
+            format!("BPF filesystem not mounted at {}", parent.display()),
+            format!("run: sudo mount -t bpf bpf {BPFFS}"),
+        )
+    })
+}
+
+fn is_ours(root: &Path, directory: &File) -> Result<(), Trouble> {
+    let owner = directory.metadata().map_err(|error| Trouble::new(error.to_string(), ""))?.uid();
+    let ours = our_uid();
+    if owner == ours {
+        return Ok(());
+    }
+    let place = root.display();
+    Err(Trouble::new(
+        format!("{place} belongs to uid {owner}, not to uid {ours}"),
+        format!("run: sudo chown -R {ours} {place}"),
+    ))
+}
+
+/// Why `root` cannot be made or opened.
+fn refused(root: &Path, error: &io::Error) -> Trouble {
+    let parent = nearest(root);
+    let owner = fs::metadata(parent)
+        .map_or("unknown owner".to_owned(), |data| format!("{} belongs to uid {}", parent.display(), data.uid()));
+    let (place, ours) = (root.display(), our_uid());
+    Trouble::new(format!("{place}: {error}; {owner}"), format!("run: sudo install -d -m 700 -o {ours} {place}"))
+}
+
+fn our_uid() -> u32 {
+    // SAFETY: no memory is passed; it cannot fail.
+    unsafe { libc::geteuid() }
 }
 
 /// Pins of another layout are never used, they would be misread.
@@ -201,9 +288,4 @@ fn replace_others(root: &Path, maps: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn owner(path: &Path) -> String {
-    fs::metadata(path)
-        .map_or("unknown owner".to_owned(), |data| format!("{} belongs to uid {}", path.display(), data.uid()))
 }

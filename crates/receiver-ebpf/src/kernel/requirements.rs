@@ -1,35 +1,27 @@
 //! What the kernel side needs of the machine, and what to say where it is missing.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use aya::Btf;
 use aya::programs::ProgramError;
 
 use super::privileges;
+use crate::trouble::Trouble;
 
 /// Where the running kernel describes its types.
 pub(super) const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Why the kernel side cannot work. Says what, where and what to do.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 pub(crate) enum LoadError {
     /// Without it nothing can be relocated, and an object that is not must never be loaded.
-    #[error(
-        "BTF not available: {KERNEL_BTF} does not exist; use a kernel built with CONFIG_DEBUG_INFO_BTF=y \
-         (check: ls -l {KERNEL_BTF})"
-    )]
     NoBtf,
-    /// What the tier without BTF needs in its place.
-    #[error("{without}; and without it: {reason}", without = Self::NoBtf)]
-    NoBtfNorTracepoints {
-        /// Why that tier does not work either.
-        reason: String,
-    },
-    /// Where tracepoints are described and switched on.
-    #[error("{0}")]
-    Tracefs(String),
+    /// What the tier without BTF needs in its place, and why that does not work either.
+    NoBtfNorTracepoints(Trouble),
+    /// Where tracepoints are described and switched on, or one of them.
+    Tracepoints(Trouble),
     /// The file given as `btf_path`.
-    #[error("btf_path {path}: {reason}; make one with: pahole --btf_encode_detached vmlinux.btf vmlinux", path = path.display())]
     BtfPath {
         /// As configured.
         path: PathBuf,
@@ -37,31 +29,30 @@ pub(crate) enum LoadError {
         reason: String,
     },
     /// One agent a pin path.
-    #[error("another tfo-agent runs on pin_path {path}; stop it, or give this one its own extensions::ebpf::pin_path", path = path.display())]
     Locked {
         /// As configured.
         path: PathBuf,
     },
     /// The kernel says no to this process.
-    #[error("Operation not permitted loading BPF programs: {0}")]
-    Permission(String),
+    Permission(Trouble),
     /// A struct field that this kernel does not have under the name we know.
-    #[error(
-        "CO-RE relocation of program {program} failed: this kernel lacks a field that it reads; if the kernel's \
-         own BTF is wrong, give a better one as extensions::ebpf::btf_path"
-    )]
     Relocation {
         /// Name of the program.
         program: String,
     },
     /// Anything else, with the chain of causes.
-    #[error("{what}: {reason}")]
     Other {
         /// What was being done.
         what: String,
         /// Causes, outermost first.
         reason: String,
     },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.trouble().fmt(f)
+    }
 }
 
 /// The running kernel's own description of its types: some 20 MB, to be dropped soon.
@@ -79,6 +70,37 @@ const POISON: &str = "unknown#195896080";
 const VERIFIED: &str = "processed ";
 
 impl LoadError {
+    /// The same in two parts.
+    pub(crate) fn trouble(&self) -> Trouble {
+        match self {
+            Self::NoBtf => Trouble::new(
+                format!("BTF not available: {KERNEL_BTF} does not exist"),
+                format!("use a kernel built with CONFIG_DEBUG_INFO_BTF=y (check: ls -l {KERNEL_BTF})"),
+            ),
+            Self::NoBtfNorTracepoints(reason) => {
+                Trouble::new(format!("{}; and without it: {}", Self::NoBtf, reason.what), reason.mend.clone())
+            }
+            Self::Tracepoints(trouble) => trouble.clone(),
+            Self::BtfPath { path, reason } => Trouble::new(
+                format!("btf_path {}: {reason}", path.display()),
+                "make one with: pahole --btf_encode_detached vmlinux.btf vmlinux",
+            ),
+            Self::Locked { path } => Trouble::new(
+                format!("another tfo-agent runs on pin_path {}", path.display()),
+                "stop it, or give this one its own extensions::ebpf::pin_path",
+            ),
+            Self::Permission(reason) => {
+                let what = format!("Operation not permitted loading BPF programs: {}", reason.what);
+                Trouble::new(what, reason.mend.clone())
+            }
+            Self::Relocation { program } => Trouble::new(
+                format!("CO-RE relocation of program {program} failed: this kernel lacks a field that it reads"),
+                "if the kernel's own BTF is wrong, give a better one as extensions::ebpf::btf_path",
+            ),
+            Self::Other { what, reason } => Trouble::new(format!("{what}: {reason}"), ""),
+        }
+    }
+
     /// From an error of aya while doing `what` to `program`.
     pub(super) fn of(what: &str, program: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         let reason = chain(error);
@@ -89,7 +111,7 @@ impl LoadError {
         if !reason.contains(VERIFIED)
             && (reason.contains("Operation not permitted") || reason.contains("Permission denied"))
         {
-            return Self::Permission(privileges::advice());
+            return Self::Permission(privileges::refusal());
         }
         Self::Other { what: format!("{what} {program}"), reason: shorten(&reason) }
     }
@@ -111,6 +133,16 @@ impl LoadError {
     pub(super) fn program(program: &str, error: &ProgramError) -> Self {
         Self::of("program", program, error)
     }
+}
+
+/// What there is of the kernel's BTF.
+///
+/// # Errors
+/// Where there is none.
+pub fn btf() -> Result<String, Trouble> {
+    check_btf().map_err(|error| error.trouble())?;
+    let bytes = std::fs::metadata(KERNEL_BTF).map_or(0, |file| file.len());
+    Ok(format!("{KERNEL_BTF}, {} KiB", bytes >> 10))
 }
 
 /// Whether the kernel's BTF is there; aya would go on without it, silently, and read nonsense.

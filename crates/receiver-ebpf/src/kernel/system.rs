@@ -56,7 +56,8 @@ fn read_clock(clock: libc::clockid_t) -> u64 {
 }
 
 /// Major and minor number of the running kernel; zeros where it does not say.
-fn kernel_series() -> (u32, u32) {
+#[must_use]
+pub fn kernel_series() -> (u32, u32) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))

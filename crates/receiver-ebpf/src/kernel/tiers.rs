@@ -100,7 +100,7 @@ pub(crate) fn start(
     match without_btf {
         None => Err(LoadError::all(failures)),
         Some(error) if failures.is_empty() => Err(error),
-        Some(_) => Err(LoadError::NoBtfNorTracepoints { reason: LoadError::all(failures).to_string() }),
+        Some(_) => Err(LoadError::NoBtfNorTracepoints(LoadError::all(failures).trouble())),
     }
 }
 

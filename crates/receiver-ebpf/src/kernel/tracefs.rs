@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::requirements::LoadError;
+use crate::trouble::Trouble;
 
 /// Where it is mounted by convention, and where debugfs brings it along.
 const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
@@ -30,10 +31,19 @@ pub(super) fn events() -> Result<PathBuf, LoadError> {
             Err(_) => {}
         }
     }
-    Err(LoadError::Tracefs(match unreadable {
-        Some(place) => format!("{place} may not be read; run as root, or with CAP_DAC_READ_SEARCH too"),
-        None => format!("tracefs is not mounted; run: sudo mount -t tracefs tracefs {}", PLACES[0]),
+    Err(LoadError::Tracepoints(match unreadable {
+        Some(place) => Trouble::new(format!("{place} may not be read"), "run as root, or with CAP_DAC_READ_SEARCH too"),
+        None => Trouble::new("tracefs is not mounted", format!("run: sudo mount -t tracefs tracefs {}", PLACES[0])),
     }))
+}
+
+/// Where tracefs is.
+///
+/// # Errors
+/// As [`events`].
+pub fn tracefs() -> Result<String, Trouble> {
+    let events = events().map_err(|error| error.trouble())?;
+    Ok(events.parent().unwrap_or(&events).display().to_string())
 }
 
 /// The fields of the tracepoint whose directory this is.

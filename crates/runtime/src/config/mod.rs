@@ -128,6 +128,12 @@ impl Config {
         Ok(config)
     }
 
+    /// The whole as one tree, after all sources, references and forms: what was checked.
+    #[must_use]
+    pub fn root(&self) -> &Node {
+        &self.root
+    }
+
     /// Every file that was read, also by `${file:...}`: a change of one is a change of the configuration.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {

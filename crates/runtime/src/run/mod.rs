@@ -27,6 +27,7 @@ mod stop;
 mod tasks;
 mod totals;
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub use own_metrics::own_descriptors;
 pub use spans::SPANS;
 pub use totals::{Summary, Totals};
 
-use crate::config::Config;
+use crate::config::{Config, Logs};
 use crate::graph::Part;
 use crate::{Failure, Kind, Service};
 use apply::Running;
@@ -67,11 +68,13 @@ pub enum Phase {
 }
 
 /// Requests to read the configuration anew, and how that is done.
-pub struct Reloading<L> {
+pub struct Reloading<L, T> {
     /// One for every request, such as a signal; several at once may be one.
     pub requests: mpsc::Receiver<()>,
     /// Reads and checks the configuration.
     pub load: L,
+    /// Is told of a configuration that was taken over how the log is to look, and which files were read.
+    pub taken: T,
 }
 
 impl Service {
@@ -103,7 +106,7 @@ impl Service {
     /// The first extension or exporter that cannot be started. All that was started has been shut down then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Summary, Failure> {
         let (_never, requests) = mpsc::channel(1);
-        self.run_reloading(shutdown, Reloading { requests, load: || Err(Vec::new()) }).await
+        self.run_reloading(shutdown, Reloading { requests, load: || Err(Vec::new()), taken: |_, _: &_| {} }).await
     }
 
     /// As [`run`](Self::run), and puts another configuration in the place of this one whenever that is asked for.
@@ -113,7 +116,7 @@ impl Service {
     pub async fn run_reloading(
         mut self,
         shutdown: impl Future<Output = ()>,
-        reloading: Reloading<impl FnMut() -> Result<Config, Vec<Fault>>>,
+        reloading: Reloading<impl FnMut() -> Result<Config, Vec<Fault>>, impl FnMut(Logs, &[PathBuf])>,
     ) -> Result<Summary, Failure> {
         let starting = std::mem::replace(&mut self.starting, tracing::Span::none());
         let span = spans::of_components(&starting);
@@ -195,7 +198,7 @@ impl Service {
 /// Returns when `shutdown` is ready, whatever has ended or failed before.
 async fn until(
     shutdown: impl Future<Output = ()>,
-    mut reloading: Reloading<impl FnMut() -> Result<Config, Vec<Fault>>>,
+    mut reloading: Reloading<impl FnMut() -> Result<Config, Vec<Fault>>, impl FnMut(Logs, &[PathBuf])>,
     running: &mut Running,
 ) {
     let mut shutdown = pin!(shutdown);
@@ -208,7 +211,10 @@ async fn until(
                 (running.phases)(Phase::Reloading);
                 let reload = async {
                     let config = (reloading.load)().map_err(|faults| lines(&faults))?;
-                    running.reload(config).await.map_err(|failures| lines(&failures))
+                    let (logs, files) = (config.logs(), config.files().to_vec());
+                    running.reload(config).await.map_err(|failures| lines(&failures))?;
+                    (reloading.taken)(logs, &files);
+                    Ok::<_, String>(())
                 };
                 let outcome = reload.instrument(span.clone()).await;
                 if let Err(reasons) = &outcome {

@@ -116,6 +116,10 @@ specs! {
     RSS = "otelcol_process_memory_rss", "By", Gauge, Unsigned, [], "Total physical memory (resident set size)";
     MERGED = "tfo.exporter.merged_points", "{point}", Counter, Unsigned, [],
         "Points that a later one of their stream has replaced in a full queue: a time is gone, no total.";
+    FOLDED = "tfo.exporter.folded_points", "{point}", Counter, Unsigned, [],
+        "Points of streams without a place of their own, added up in one of overflow: a name is gone, no total.";
+    UNSAVED = "tfo.exporter.unsaved", "{state}", Counter, Unsigned, [],
+        "Times that it could not be stored what the backend has: after a crash it may be sent again.";
     RELOADS = "tfo.config.reloads", "{reload}", Counter, Unsigned, [], "Times that the configuration was read anew, by result.";
     WORKS = "tfo.component.works", "{component}", Gauge, Unsigned, [], "Whether a component does what it is for, or will by itself: 1 or 0.";
 }
@@ -182,12 +186,15 @@ fn of_node(figures: &mut Figures, node: &Node) {
             figures.put(&INCOMING, attributes(), incoming);
             figures.put(&OUTGOING, attributes(), outgoing);
         }
-        Counts::Exporter(ExporterCounts { sent, failed, enqueue_failed, merged, queue_size, queue_capacity }) => {
-            for (spec, count) in [(&SENT, sent), (&SEND_FAILED, failed)] {
+        Counts::Exporter(counts) => {
+            for (spec, count) in [(&SENT, counts.sent), (&SEND_FAILED, counts.failed)] {
                 figures.put(spec, vec![of("exporter")], count);
             }
-            if queue_capacity > 0 {
-                for (spec, count) in [(&ENQUEUE_FAILED, enqueue_failed), (&MERGED, merged)] {
+            if counts.queue_capacity > 0 {
+                let ExporterCounts { enqueue_failed, merged, folded, unsaved, queue_size, queue_capacity, .. } = counts;
+                let of_queue =
+                    [(&ENQUEUE_FAILED, enqueue_failed), (&MERGED, merged), (&FOLDED, folded), (&UNSAVED, unsaved)];
+                for (spec, count) in of_queue {
                     figures.put(spec, vec![of("exporter")], count);
                 }
                 for (spec, count) in [(&QUEUE_SIZE, queue_size), (&QUEUE_CAPACITY, queue_capacity)] {

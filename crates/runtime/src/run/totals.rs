@@ -67,6 +67,8 @@ impl Counters {
             failed: read(&self.rejected) + read(&self.lost),
             enqueue_failed: read(&self.enqueue_failed),
             merged: read(&self.merged),
+            folded: read(&self.folded),
+            unsaved: read(&self.unsaved),
             queue_size: read(&self.queue_size),
             queue_capacity: read(&self.queue_capacity),
         }

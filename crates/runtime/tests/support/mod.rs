@@ -80,7 +80,7 @@ pub(crate) async fn run_through(text: &'static str, others: &[(u64, &'static str
         tokio::time::sleep_until(began + Duration::from_secs(end)).await;
     };
     let mut texts = others.iter().map(|(_, text)| *text);
-    let reloading = runtime::Reloading { requests, load: || again(texts.next().unwrap()) };
+    let reloading = runtime::Reloading { requests, load: || again(texts.next().unwrap()), taken: |_, _: &_| {} };
     let mut last = None;
     let shutdown = async {
         shutdown.await;

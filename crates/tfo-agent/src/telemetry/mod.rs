@@ -26,8 +26,8 @@ use tokio::time::timeout;
 
 use gate::Gate;
 
-/// What the last spans and figures may take to leave, after everything else has ended.
-const FLUSH: Duration = Duration::from_secs(3);
+/// What the last spans and figures may take to leave, after everything else has ended; as long as the SDK has it.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// Traces and metrics of the agent itself.
 pub(crate) struct Telemetry {

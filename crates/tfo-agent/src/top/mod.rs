@@ -97,8 +97,8 @@ async fn begin(source: &mut Source, state: &mut State) -> Result<(), String> {
         }
     }
     if source.is_own() && state.agent(Own::Attached) == Some(0.0) {
-        return Err("nothing could be attached, so there is nothing to show: run it as root, or with CAP_BPF and \
-                    CAP_PERFMON, or have it show an agent that runs (--url http://HOST:8888/metrics)"
+        return Err("nothing could be attached, so there is nothing to show: root, or CAP_BPF and CAP_PERFMON, is \
+                    needed; tfo-agent doctor says what is missing; --url shows an agent that runs"
             .to_owned());
     }
     Ok(())

@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::page::Page;
@@ -27,6 +28,8 @@ pub(crate) fn pin_path() -> String {
 pub(crate) struct Agent {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    /// Who gathers it, until the agent has ended.
+    reader: Option<JoinHandle<()>>,
     directory: tempfile::TempDir,
     pins: Vec<String>,
 }
@@ -67,7 +70,7 @@ impl Agent {
             .unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, stderr) = (log.clone(), child.stderr.take().unwrap());
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lines.lock().unwrap().push(line);
             }
@@ -76,7 +79,7 @@ impl Agent {
             .split_whitespace()
             .filter(|word| word.starts_with("/sys/fs/bpf/tfo-test"))
             .map(|word| word.trim_end_matches(['}', ',']).to_owned());
-        Self { child, log, directory, pins: pins.collect() }
+        Self { child, log, reader: Some(reader), directory, pins: pins.collect() }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -137,8 +140,8 @@ impl Agent {
     /// Waits for the agent to end by itself.
     pub(crate) fn wait(&mut self, seconds: u64) -> ExitStatus {
         let status = eventually("the agent's end", seconds, || self.child.try_wait().unwrap());
-        // The reader of stderr may still be at the last lines.
-        std::thread::sleep(Duration::from_millis(100));
+        // It may still be at the last lines.
+        self.reader.take().map(JoinHandle::join);
         status
     }
 }

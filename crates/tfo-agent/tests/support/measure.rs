@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::agent::{Agent, binary, pin_path};
 use super::sink::Sink;
-use super::workload;
+use super::{patience, workload};
 
 /// A running agent, its sink, and its page with the operations guide's names.
 pub(crate) struct Measurement {
@@ -46,7 +46,7 @@ impl Measurement {
 
     /// Waits until the page says `expected` in sum for what has `labels`, and not more.
     pub(crate) fn expect_page(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + patience(10);
         let mut last = self.agent.page(0).sum(name, labels);
         while last < Some(expected) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(50));

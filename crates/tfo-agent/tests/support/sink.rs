@@ -1,7 +1,8 @@
-//! A real OTLP gRPC server that keeps the last value of every stream.
+//! A real OTLP gRPC server that keeps what every stream comes to.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
@@ -21,7 +22,7 @@ pub(crate) type Stream = (String, BTreeMap<String, String>);
 /// What arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
-    /// Last value of every stream.
+    /// Last value of every stream, or the sum of its deltas.
     pub(crate) last: BTreeMap<Stream, f64>,
     /// How many points of every stream.
     pub(crate) points: BTreeMap<Stream, usize>,
@@ -34,6 +35,7 @@ pub(crate) struct Received {
 pub(crate) struct Sink {
     pub(crate) address: SocketAddr,
     received: Arc<Mutex<Received>>,
+    away: Arc<AtomicBool>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -49,7 +51,8 @@ impl Sink {
         let (stop, stopped) = oneshot::channel::<()>();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let service = Service { received: received.clone(), refuse };
+        let away = Arc::new(AtomicBool::new(false));
+        let service = Service { received: received.clone(), refuse, away: away.clone() };
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -65,7 +68,12 @@ impl Sink {
                 }
             });
         });
-        Self { address, received, _stop: stop }
+        Self { address, received, away, _stop: stop }
+    }
+
+    /// From now on refuses every request, or takes them again.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
     }
 
     /// Looks at what has arrived so far.
@@ -88,6 +96,7 @@ impl Sink {
 struct Service {
     received: Arc<Mutex<Received>>,
     refuse: usize,
+    away: Arc<AtomicBool>,
 }
 
 #[tonic::async_trait]
@@ -97,21 +106,18 @@ impl MetricsService for Service {
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         let mut received = self.received.lock().unwrap();
-        if received.refused < self.refuse {
+        if received.refused < self.refuse || self.away.load(Ordering::Relaxed) {
             received.refused += 1;
             return Err(Status::unavailable("not yet"));
         }
         received.accepted += 1;
         for resource in request.into_inner().resource_metrics {
             for metric in resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
-                let points = match metric.data.unwrap() {
-                    metric::Data::Sum(sum) => {
-                        assert_eq!(sum.aggregation_temporality, 2, "cumulative");
-                        sum.data_points
-                    }
-                    metric::Data::Gauge(gauge) => gauge.data_points,
+                let (points, delta) = match metric.data.unwrap() {
+                    metric::Data::Sum(sum) => (sum.data_points, sum.aggregation_temporality == 1),
+                    metric::Data::Gauge(gauge) => (gauge.data_points, false),
                     metric::Data::ExponentialHistogram(histogram) => {
-                        histogram.data_points.into_iter().map(observations).collect()
+                        (histogram.data_points.into_iter().map(observations).collect(), false)
                     }
                     other => panic!("unexpected {other:?}"),
                 };
@@ -122,7 +128,8 @@ impl MetricsService for Service {
                         number_data_point::Value::AsDouble(value) => value,
                     };
                     *received.points.entry(stream.clone()).or_default() += 1;
-                    received.last.insert(stream, value);
+                    let before = received.last.entry(stream).or_default();
+                    *before = if delta { *before + value } else { value };
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use component::ServerTls;
 use component::config::{Faults, Section};
 use pdata::{Attributes, Descriptor, Instrument, Metric, NumberKind, Point, Resource, Scope};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

@@ -14,7 +14,6 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::*;
 use crate::auth::BasicAuth;
-use crate::tls::Tls;
 
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -45,14 +44,14 @@ impl Authority {
         certificate.der().clone()
     }
 
-    fn tls(&self, clients: bool) -> Tls {
+    fn tls(&self, clients: bool) -> ServerTls {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
-        Tls {
+        ServerTls {
             cert_file: text(self.path("page")),
             key_file: text(self.path("page.key")),
             client_ca_file: if clients { text(self.path("ca")) } else { String::new() },
             reload_interval: Duration::from_nanos(1),
-            ..Tls::default()
+            ..ServerTls::default()
         }
     }
 

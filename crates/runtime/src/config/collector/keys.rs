@@ -15,10 +15,6 @@ const fn refused(path: &'static str, text: &'static str) -> Foreign {
 /// Of every exporter there that has a queue.
 pub(super) const EXPORTER: &[Foreign] = &[
     ignored(
-        "sending_queue.enabled",
-        "\"enabled\" of the Collector has no effect here: the queue is always there: what does not fit is merged, not dropped",
-    ),
-    ignored(
         "sending_queue.num_consumers",
         "\"num_consumers\" of the Collector has no effect here: one request is under way at a time, so that points keep their order",
     ),
@@ -34,23 +30,14 @@ pub(super) const EXPORTER: &[Foreign] = &[
         "sending_queue.metadata_keys",
         "\"metadata_keys\" of the Collector has no effect here: metadata of clients is not known here",
     ),
-    refused("sending_queue.sizer", "\"sizer\" of the Collector: not supported: queue_size is a number of batches"),
     refused(
         "sending_queue.wait_for_result",
         "\"wait_for_result\" of the Collector: not supported: who fills the queue does not wait for the far side",
     ),
-    refused("sending_queue.storage", "\"storage\" of the Collector: not supported: the queue is in memory"),
 ];
 
 /// Of every client there.
 pub(super) const TLS: &[Foreign] = &[
-    refused("tls.ca_pem", "\"ca_pem\" of the Collector: not supported by this agent"),
-    refused("tls.cert_file", "\"cert_file\" of the Collector: not supported by this agent"),
-    refused("tls.cert_pem", "\"cert_pem\" of the Collector: not supported by this agent"),
-    refused("tls.key_file", "\"key_file\" of the Collector: not supported by this agent"),
-    refused("tls.key_pem", "\"key_pem\" of the Collector: not supported by this agent"),
-    refused("tls.insecure_skip_verify", "\"insecure_skip_verify\" of the Collector: not supported by this agent"),
-    refused("tls.min_version", "\"min_version\" of the Collector: not supported by this agent"),
     refused("tls.max_version", "\"max_version\" of the Collector: not supported by this agent"),
     refused("tls.cipher_suites", "\"cipher_suites\" of the Collector: not supported by this agent"),
     refused("tls.curve_preferences", "\"curve_preferences\" of the Collector: not supported by this agent"),
@@ -59,10 +46,6 @@ pub(super) const TLS: &[Foreign] = &[
         "\"include_system_ca_certs_pool\" of the Collector: not supported by this agent",
     ),
     refused("tls.tpm", "\"tpm\" of the Collector: not supported by this agent"),
-    ignored(
-        "tls.reload_interval",
-        "\"reload_interval\" of the Collector has no effect here: files of tls are read at the start only",
-    ),
 ];
 
 /// Of its gRPC client.
@@ -159,31 +142,11 @@ pub(super) const HTTP: &[Foreign] = &[
 
 /// Of the page.
 pub(super) const PAGE: &[Foreign] = &[
-    refused("namespace", "\"namespace\" of the Collector: not supported by this agent"),
-    refused("const_labels", "\"const_labels\" of the Collector: not supported by this agent"),
-    refused("send_timestamps", "\"send_timestamps\" of the Collector: not supported by this agent"),
-    refused(
-        "resource_to_telemetry_conversion",
-        "\"resource_to_telemetry_conversion\" of the Collector: not supported by this agent",
-    ),
     refused("resource_constant_labels", "\"resource_constant_labels\" of the Collector: not supported by this agent"),
-    refused("tls", "\"tls\" of the Collector: not supported by this agent"),
     refused("auth", "\"auth\" of the Collector: not supported by this agent"),
     refused("cors", "\"cors\" of the Collector: not supported by this agent"),
     refused("max_request_body_size", "\"max_request_body_size\" of the Collector: not supported by this agent"),
     refused("middlewares", "\"middlewares\" of the Collector: not supported by this agent"),
-    ignored(
-        "enable_open_metrics",
-        "\"enable_open_metrics\" of the Collector has no effect here: the format is what the scraper asks for, by the rules of naming",
-    ),
-    ignored(
-        "add_metric_suffixes",
-        "\"add_metric_suffixes\" of the Collector has no effect here: names are by the rules of naming",
-    ),
-    ignored(
-        "translation_strategy",
-        "\"translation_strategy\" of the Collector has no effect here: names are by the rules of naming",
-    ),
     ignored("read_timeout", "\"read_timeout\" of the Collector has no effect here: the limits are fixed"),
     ignored("read_header_timeout", "\"read_header_timeout\" of the Collector has no effect here: the limits are fixed"),
     ignored("write_timeout", "\"write_timeout\" of the Collector has no effect here: the limits are fixed"),
@@ -191,29 +154,99 @@ pub(super) const PAGE: &[Foreign] = &[
     ignored("keep_alives_enabled", "\"keep_alives_enabled\" of the Collector has no effect here: the limits are fixed"),
 ];
 
+/// What the Collector's server has in a section `tls` and ours has not.
+macro_rules! server_tls {
+    ($at:literal) => {
+        &[
+            refused(concat!($at, ".ca_file"), "\"ca_file\" of the Collector: not supported: client_ca_file says who signs clients' certificates"),
+            refused(concat!($at, ".ca_pem"), "\"ca_pem\" of the Collector: not supported by this agent"),
+            refused(concat!($at, ".cert_pem"), "\"cert_pem\" of the Collector: not supported: write cert_file"),
+            refused(concat!($at, ".key_pem"), "\"key_pem\" of the Collector: not supported: write key_file"),
+            refused(concat!($at, ".max_version"), "\"max_version\" of the Collector: not supported by this agent"),
+            refused(concat!($at, ".cipher_suites"), "\"cipher_suites\" of the Collector: not supported by this agent"),
+            refused(concat!($at, ".curve_preferences"), "\"curve_preferences\" of the Collector: not supported by this agent"),
+            refused(concat!($at, ".include_system_ca_certs_pool"), "\"include_system_ca_certs_pool\" of the Collector: not supported by this agent"),
+            refused(concat!($at, ".tpm"), "\"tpm\" of the Collector: not supported by this agent"),
+            ignored(concat!($at, ".client_ca_file_reload"), "\"client_ca_file_reload\" of the Collector has no effect here: all files of tls are looked at every reload_interval"),
+        ]
+    };
+}
+
+/// Of the page's server.
+pub(super) const PAGE_TLS: &[Foreign] = server_tls!("tls");
+
+/// Of the otlp receiver.
+pub(super) const RECEIVER_GRPC_TLS: &[Foreign] = server_tls!("protocols.grpc.tls");
+pub(super) const RECEIVER_HTTP_TLS: &[Foreign] = server_tls!("protocols.http.tls");
+pub(super) const RECEIVER: &[Foreign] = &[
+    refused(
+        "protocols.grpc.auth",
+        "\"auth\" of the Collector: authenticators are not supported: ask for certificates by tls.client_ca_file",
+    ),
+    refused("protocols.grpc.middlewares", "\"middlewares\" of the Collector: not supported by this agent"),
+    refused("protocols.grpc.transport", "\"transport\" of the Collector: not supported: it is tcp"),
+    ignored(
+        "protocols.grpc.keepalive",
+        "\"keepalive\" of the Collector has no effect here: a connection that is silent is asked every minute",
+    ),
+    ignored(
+        "protocols.grpc.include_metadata",
+        "\"include_metadata\" of the Collector has no effect here: metadata of clients is not known here",
+    ),
+    ignored(
+        "protocols.grpc.read_buffer_size",
+        "\"read_buffer_size\" of the Collector has no effect here: buffers have the size that they need",
+    ),
+    ignored(
+        "protocols.grpc.write_buffer_size",
+        "\"write_buffer_size\" of the Collector has no effect here: buffers have the size that they need",
+    ),
+    refused(
+        "protocols.http.auth",
+        "\"auth\" of the Collector: authenticators are not supported: ask for certificates by tls.client_ca_file",
+    ),
+    refused("protocols.http.middlewares", "\"middlewares\" of the Collector: not supported by this agent"),
+    refused("protocols.http.transport", "\"transport\" of the Collector: not supported: it is tcp"),
+    refused("protocols.http.cors", "\"cors\" of the Collector: not supported: pages in browsers cannot push here"),
+    refused("protocols.http.response_headers", "\"response_headers\" of the Collector: not supported by this agent"),
+    ignored(
+        "protocols.http.compression_algorithms",
+        "\"compression_algorithms\" of the Collector has no effect here: gzip and zstd are taken",
+    ),
+    ignored(
+        "protocols.http.include_metadata",
+        "\"include_metadata\" of the Collector has no effect here: metadata of clients is not known here",
+    ),
+    ignored(
+        "protocols.http.read_timeout",
+        "\"read_timeout\" of the Collector has no effect here: the limits are fixed",
+    ),
+    ignored(
+        "protocols.http.read_header_timeout",
+        "\"read_header_timeout\" of the Collector has no effect here: the limits are fixed",
+    ),
+    ignored(
+        "protocols.http.write_timeout",
+        "\"write_timeout\" of the Collector has no effect here: the limits are fixed",
+    ),
+    ignored(
+        "protocols.http.idle_timeout",
+        "\"idle_timeout\" of the Collector has no effect here: the limits are fixed",
+    ),
+    ignored(
+        "protocols.http.keep_alives_enabled",
+        "\"keep_alives_enabled\" of the Collector has no effect here: the limits are fixed",
+    ),
+];
+
 /// Of the debug exporter.
 pub(super) const DEBUG: &[Foreign] = &[
-    ignored("verbosity", "\"verbosity\" of the Collector has no effect here: there is one verbosity"),
-    ignored("sampling_initial", "\"sampling_initial\" of the Collector has no effect here: nothing is left out"),
-    ignored("sampling_thereafter", "\"sampling_thereafter\" of the Collector has no effect here: nothing is left out"),
     ignored("use_internal_logger", "\"use_internal_logger\" of the Collector has no effect here: lines go to the log"),
     ignored(
         "output_paths",
         "\"output_paths\" of the Collector has no effect here: lines go to the log, which is stderr",
     ),
     ignored("sending_queue", "\"sending_queue\" of the Collector has no effect here: lines are written at once"),
-];
-
-/// Of the attributes processor.
-pub(super) const ATTRIBUTES: &[Foreign] = &[
-    refused(
-        "include",
-        "\"include\" of the Collector: not supported: actions apply to every point; process_filter chooses processes",
-    ),
-    refused(
-        "exclude",
-        "\"exclude\" of the Collector: not supported: actions apply to every point; process_filter chooses processes",
-    ),
 ];
 
 /// Of the section `service`.

@@ -48,11 +48,12 @@ const BATCH: &str =
 /// Keys that the Collector's component has and ours may not have.
 pub(super) fn keys(kind: Kind, component_type: &str) -> Vec<Foreign> {
     let tables: &[&[Foreign]] = match (kind, component_type) {
+        (Kind::Receiver, "otlp") => &[keys::RECEIVER, keys::RECEIVER_GRPC_TLS, keys::RECEIVER_HTTP_TLS],
         (Kind::Exporter, "otlp_grpc") => &[keys::EXPORTER, keys::TLS, keys::GRPC],
         (Kind::Exporter, "otlp_http") => &[keys::EXPORTER, keys::TLS, keys::HTTP],
-        (Kind::Exporter, "prometheus") => &[keys::PAGE],
+        (Kind::Exporter, "file") => &[keys::EXPORTER],
+        (Kind::Exporter, "prometheus") => &[keys::PAGE, keys::PAGE_TLS],
         (Kind::Exporter, "debug") => &[keys::DEBUG],
-        (Kind::Processor, "attributes") => &[keys::ATTRIBUTES],
         _ => &[],
     };
     tables.concat()

@@ -1,10 +1,8 @@
-//! Section `tls`: the certificate of the page, and whose certificates its readers must have.
+//! Section `tls` of whoever listens: its certificate, and whose certificates its clients must have.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use component::Files;
-use component::config::{Configuration, Section, TlsVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -13,14 +11,17 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use crate::Files;
+use crate::config::{Configuration, Section, TlsVersion};
+
 /// Keys of `tls`.
 #[derive(Debug, Clone, Default)]
-pub struct Tls {
-    /// PEM file of the certificate, and those up to a root; empty for plain HTTP.
+pub struct ServerTls {
+    /// PEM file of the certificate, and those up to a root; empty for plaintext.
     pub cert_file: String,
     /// PEM file of its key.
     pub key_file: String,
-    /// PEM file of those who may have signed the reader's certificate; empty where it needs none.
+    /// PEM file of those who may have signed the client's certificate; empty where it needs none.
     pub client_ca_file: String,
     /// Oldest version that is spoken.
     pub min_version: TlsVersion,
@@ -28,20 +29,16 @@ pub struct Tls {
     pub reload_interval: Duration,
 }
 
-impl Configuration for Tls {
+impl Configuration for ServerTls {
     fn read(section: &mut Section<'_>) -> Self {
         let text = |section: &mut Section<'_>, key, doc| section.field(key, doc, String::new());
         let config = Self {
-            cert_file: text(
-                section,
-                "cert_file",
-                "PEM file of the page's certificate; without one the page is plain HTTP",
-            ),
+            cert_file: text(section, "cert_file", "PEM file of the server's certificate; without one it is plaintext"),
             key_file: text(section, "key_file", "PEM file of its key"),
             client_ca_file: text(
                 section,
                 "client_ca_file",
-                "PEM file of who signs readers' certificates, which they must have then",
+                "PEM file of who signs clients' certificates, which they must have then",
             ),
             min_version: section.field("min_version", "oldest version of TLS", TlsVersion::V1_2),
             reload_interval: section.field(
@@ -58,7 +55,7 @@ impl Configuration for Tls {
             }
             (true, true) => {}
             (false, false) => {
-                if let Err((key, text)) = config.load() {
+                if let Err((key, text)) = config.load(&[]) {
                     section.fault_at(key, text);
                 }
             }
@@ -67,13 +64,13 @@ impl Configuration for Tls {
     }
 }
 
-impl Tls {
-    pub(crate) fn is_wanted(&self) -> bool {
+impl ServerTls {
+    fn is_wanted(&self) -> bool {
         !self.cert_file.is_empty()
     }
 
     /// What the files come to now; or the key of the one that is wrong, and how.
-    fn load(&self) -> Result<Arc<ServerConfig>, (&'static str, String)> {
+    fn load(&self, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, (&'static str, String)> {
         let versions: &[&SupportedProtocolVersion] =
             if self.min_version == TlsVersion::V1_3 { &[&TLS13] } else { &[&TLS13, &TLS12] };
         let provider = Arc::new(ring::default_provider());
@@ -93,7 +90,9 @@ impl Tls {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
             builder.with_client_cert_verifier(verifier.map_err(|error| of_ca(&error))?)
         };
-        builder.with_single_cert(chain, key).map(Arc::new).map_err(|error| of_key(&error))
+        let mut config = builder.with_single_cert(chain, key).map_err(|error| of_key(&error))?;
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(Arc::new(config))
     }
 }
 
@@ -108,36 +107,40 @@ fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
 
 /// What makes a connection one of TLS, by the files as they are.
 #[derive(Debug)]
-pub(crate) struct Acceptor {
-    tls: Tls,
+pub struct TlsServer {
+    tls: ServerTls,
+    /// What may be spoken inside.
+    protocols: &'static [&'static [u8]],
     now: Mutex<(Files, Arc<ServerConfig>)>,
 }
 
-impl Acceptor {
+impl TlsServer {
+    /// `None` for plaintext.
+    ///
     /// # Errors
     /// Where a file has become unreadable since the configuration was read.
-    pub(crate) fn new(tls: &Tls) -> Result<Option<Self>, String> {
+    pub fn new(tls: &ServerTls, protocols: &'static [&'static [u8]]) -> Result<Option<Self>, String> {
         if !tls.is_wanted() {
             return Ok(None);
         }
         let paths = [&tls.cert_file, &tls.key_file, &tls.client_ca_file];
         let files = Files::new(paths.into_iter().filter(|path| !path.is_empty()), tls.reload_interval);
-        let config = tls.load().map_err(|(key, text)| format!("tls::{key}: {text}"))?;
-        Ok(Some(Self { tls: tls.clone(), now: Mutex::new((files, config)) }))
+        let config = tls.load(protocols).map_err(|(key, text)| format!("tls::{key}: {text}"))?;
+        Ok(Some(Self { tls: tls.clone(), protocols, now: Mutex::new((files, config)) }))
     }
 
     /// For one connection; looks at the files where it is time to.
-    pub(crate) fn current(&self) -> TlsAcceptor {
+    pub fn current(&self) -> TlsAcceptor {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let (files, config) = &mut *now;
         if files.changed() {
-            match self.tls.load() {
+            match self.tls.load(self.protocols) {
                 Ok(loaded) => {
-                    tracing::info!(cert_file = self.tls.cert_file, "certificate of the page read again");
+                    tracing::info!(cert_file = self.tls.cert_file, "certificate of the server read again");
                     *config = loaded;
                 }
                 Err((key, error)) => {
-                    tracing::warn!(key, error, "certificate not read again, the one from before holds")
+                    tracing::warn!(key, error, "certificate not read again, the one from before holds");
                 }
             }
         }

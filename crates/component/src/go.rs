@@ -1,21 +1,57 @@
-//! Moments and durations as Go writes them.
+//! Moments, durations and numbers as Go, and so the Collector, writes them.
 
 use std::time::{Duration, SystemTime};
 
 /// As RFC 3339 has it, in UTC, with the nanoseconds that there are.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
-    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+#[must_use]
+pub fn rfc3339(time: SystemTime) -> String {
+    let (date, clock) = parts(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    format!("{date}T{clock}Z")
+}
+
+/// As `Time.String` has it, in UTC.
+#[must_use]
+pub fn time(nanos: u64) -> String {
+    let (date, clock) = parts(Duration::from_nanos(nanos));
+    format!("{date} {clock} +0000 UTC")
+}
+
+/// As `%v` has it: the shortest text that reads back the same, with an exponent where there would be many zeros.
+#[must_use]
+pub fn float(number: f64) -> String {
+    if !number.is_finite() {
+        return if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        }
+        .to_owned();
+    }
+    if number == 0.0 || (1e-4..1e21).contains(&number.abs()) {
+        return number.to_string();
+    }
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
+/// Date and time of day.
+fn parts(since_epoch: Duration) -> (String, String) {
     let seconds = since_epoch.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     let fraction = format!("{:09}", since_epoch.subsec_nanos());
     let fraction = fraction.trim_end_matches('0');
     let fraction = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+    (format!("{year:04}-{month:02}-{day:02}"), format!("{hour:02}:{minute:02}:{second:02}{fraction}"))
 }
 
 /// As Go's `Duration.String` has it, such as `1h2m3.5s`.
-pub(crate) fn go_duration(duration: Duration) -> String {
+#[must_use]
+pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let rest = format!("{}.{:09}", seconds % 60, duration.subsec_nanos());
@@ -55,11 +91,28 @@ mod tests {
     }
 
     #[test]
+    fn times_and_numbers_are_go_s() {
+        assert_eq!(time(1_581_452_772_000_000_321), "2020-02-11 20:26:12.000000321 +0000 UTC");
+        assert_eq!(time(0), "1970-01-01 00:00:00 +0000 UTC");
+        for (number, text) in [
+            (1.5, "1.5"),
+            (-0.0, "-0"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (2.5e-5, "2.5e-05"),
+            (0.0001, "0.0001"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(float(number), text);
+        }
+    }
+
+    #[test]
     fn durations_are_go_s() {
         for (nanos, text) in
             [(0, "0s"), (49_013_251_800, "49.0132518s"), (60_000_000_000, "1m0s"), (3_723_500_000_000, "1h2m3.5s")]
         {
-            assert_eq!(go_duration(Duration::from_nanos(nanos)), text);
+            assert_eq!(duration(Duration::from_nanos(nanos)), text);
         }
     }
 }
