@@ -89,7 +89,7 @@ fn parse(range: &[u8]) -> Option<Wish> {
         (b"*/*", _) => (Syntax::Text, false, WILDCARD),
         _ => return None,
     };
-    Some(Wish { format: Format { syntax, latest, utf8 }, weight, specific, place: 0 })
+    Some(Wish { format: Format { syntax, latest, utf8, timestamps: false }, weight, specific, place: 0 })
 }
 
 /// A weight in thousandths: from 0 to 1, with at most three digits after the point.
@@ -161,11 +161,11 @@ mod tests {
         let without = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                        application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
                        text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        assert_eq!(of(&[without]), Format { syntax: Syntax::OpenMetrics, latest: true, utf8: true });
+        assert_eq!(of(&[without]), Format { syntax: Syntax::OpenMetrics, latest: true, utf8: true, ..Format::TEXT });
         let text = format([without.as_bytes()].into_iter(), false);
-        assert_eq!(text, Format { syntax: Syntax::Text, latest: true, utf8: true });
+        assert_eq!(text, Format { latest: true, utf8: true, ..Format::TEXT });
         let old = "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
-        assert_eq!(of(&[old]), Format { syntax: Syntax::OpenMetrics, latest: false, utf8: false });
+        assert_eq!(of(&[old]), Format { syntax: Syntax::OpenMetrics, ..Format::TEXT });
         for browser in ["", "*/*", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"] {
             assert_eq!(of(&[browser]), Format::TEXT, "{browser}");
         }

@@ -19,11 +19,13 @@ pub(crate) struct Format {
     pub(crate) latest: bool,
     /// Names may have any character in them.
     pub(crate) utf8: bool,
+    /// Every sample of a text says when it was read, for this one reader.
+    pub(crate) timestamps: bool,
 }
 
 impl Format {
     /// What people get, and scrapers that ask for nothing.
-    pub(crate) const TEXT: Self = Self { syntax: Syntax::Text, latest: false, utf8: false };
+    pub(crate) const TEXT: Self = Self { syntax: Syntax::Text, latest: false, utf8: false, timestamps: false };
 
     /// Whether two wishes are for one format, whatever its names.
     pub(crate) fn is_like(self, other: Self) -> bool {

@@ -162,6 +162,8 @@ async fn answer(site: &Site, reader: Reader, request: &Request<Incoming>) -> Res
     let negotiated = site.held.options().names.naming == Naming::Otel;
     let accepted = request.headers().get_all(ACCEPT).iter().map(HeaderValue::as_bytes);
     let format = if negotiated { accept::format(accepted, site.open_metrics) } else { Format::TEXT };
+    // `tfo-agent top` asks so: rates are over the time between two reads, not between two scrapes.
+    let format = Format { timestamps: request.uri().query() == Some("timestamps"), ..format };
     let body = match *request.method() {
         Method::GET => site.held.page(format, SystemTime::now(), reader),
         Method::HEAD => Page::Text(None),

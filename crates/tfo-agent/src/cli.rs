@@ -24,6 +24,8 @@ pub(crate) enum Command {
     PrintConfig(PrintConfig),
     /// List every component with its configuration keys, as YAML.
     Components(Components),
+    /// Show which process does what, live.
+    Top(crate::top::Options),
     /// Look at this machine as the agent does, try every sub-collector for real, and say what is wrong and what mends it.
     Doctor(Doctor),
     /// The agent's own helper; nobody else calls it.

@@ -17,6 +17,7 @@ mod schema;
 mod start;
 mod supervisor;
 mod telemetry;
+mod top;
 mod unpin;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         cli::Command::PrintConfig(options) => start::print_config(&options),
         cli::Command::Components(options) if options.schema => schema::print(),
         cli::Command::Components(_) => inventory::print(),
+        cli::Command::Top(options) => top::run(&options),
         cli::Command::Doctor(options) => doctor::doctor(&options),
         cli::Command::Helper { pins } => rights::help(pins),
         cli::Command::Unpin { pin_path } => unpin::unpin(&pin_path),

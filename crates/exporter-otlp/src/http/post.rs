@@ -1,11 +1,13 @@
-//! One request over a connection of its own, for what is sent seldom: the agent's own traces and metrics.
+//! One request over a connection of its own, for what is sent seldom: the agent's own traces and metrics, and what
+//! `top` asks of a page.
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue, USER_AGENT};
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 
-use super::connect::{connect, dialer};
+use super::connect::{Connection, connect, dialer};
 use crate::dial::Dialer;
 use crate::tls::Tls;
 
@@ -39,14 +41,41 @@ impl Post {
         &self,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
+        let (_connection, answer) = self.ask(request).await?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, LONGEST_ANSWER).collect().await?.to_bytes();
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// Sends `request` and hands the answer to `take` as it comes, however long it is. To be called inside tokio.
+    ///
+    /// # Errors
+    /// Where there is no connection, or it ends too early.
+    pub async fn read(
+        &self,
+        request: Request<Bytes>,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<StatusCode, Box<dyn std::error::Error + Send + Sync>> {
+        let (_connection, mut answer) = self.ask(request).await?;
+        while let Some(frame) = answer.frame().await {
+            if let Some(bytes) = frame?.data_ref() {
+                take(bytes);
+            }
+        }
+        Ok(answer.status())
+    }
+
+    async fn ask(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<(Connection, Response<Incoming>), Box<dyn std::error::Error + Send + Sync>> {
         let (mut head, body) = request.into_parts();
         head.uri = head.uri.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from);
         head.headers.insert(HOST, self.host.clone());
         head.headers.insert(USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
         let mut connection = connect(&self.dialer).await?;
         let request = Request::from_parts(head, Full::new(body));
-        let (head, body) = connection.sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await?.to_bytes();
-        Ok(Response::from_parts(head, body))
+        let answer = connection.sender.send_request(request).await?;
+        Ok((connection, answer))
     }
 }

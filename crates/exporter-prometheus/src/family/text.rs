@@ -44,6 +44,7 @@ pub(super) struct Writer<'f> {
     options: &'f Options,
     family: &'f Family,
     open_metrics: bool,
+    timestamps: bool,
     /// What the lines begin with, and what describes them, which OpenMetrics has without a suffix.
     base: &'f str,
     /// What stands behind `base` in a line of a number.
@@ -54,6 +55,7 @@ pub(super) struct Writer<'f> {
 impl<'f> Writer<'f> {
     pub(super) fn new(options: &'f Options, format: Format, family: &'f Family) -> Self {
         let open_metrics = format.syntax == Syntax::OpenMetrics;
+        let timestamps = options.send_timestamps || format.timestamps;
         let suffix = match family.kind {
             Kind::Counter if open_metrics => "_total",
             Kind::Info if open_metrics => "_info",
@@ -61,7 +63,7 @@ impl<'f> Writer<'f> {
         };
         let stripped = without(&family.name, suffix);
         let (base, suffix) = stripped.map_or((&*family.name, ""), |base| (base, suffix));
-        let mut writer = Self { options, family, open_metrics, base, suffix, out: Vec::new() };
+        let mut writer = Self { options, family, open_metrics, timestamps, base, suffix, out: Vec::new() };
         writer.head();
         writer
     }
@@ -198,7 +200,7 @@ impl<'f> Writer<'f> {
     }
 
     fn end(&mut self, span: Span) {
-        if self.options.send_timestamps && span.time > 0 {
+        if self.timestamps && span.time > 0 {
             self.out.push(b' ');
             if self.open_metrics {
                 seconds(&mut self.out, span.time);

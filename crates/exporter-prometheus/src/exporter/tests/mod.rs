@@ -90,6 +90,20 @@ async fn every_address_of_localhost_serves_the_page() {
 }
 
 #[tokio::test]
+async fn whoever_asks_is_told_when_each_sample_was_read() {
+    let mut exporter = exporter(0);
+    exporter.start().await.unwrap();
+    let batch = batch();
+    let time = batch.metrics().next().unwrap().points[0].time / 1_000_000;
+    exporter.export(batch).await.unwrap();
+    let address = exporter.server.as_ref().unwrap().addresses()[0];
+    let answer = request(address, "GET /metrics?timestamps").await;
+    assert!(answer.contains(&format!("\ntfo_ebpf_things_total 42 {time}\n")), "{answer}");
+    assert!(request(address, "GET /metrics?other").await.contains("\ntfo_ebpf_things_total 42\n"));
+    exporter.shutdown().await;
+}
+
+#[tokio::test]
 async fn other_requests_are_told_where_to_go() {
     let mut exporter = exporter(0);
     exporter.start().await.unwrap();

@@ -5,7 +5,7 @@ use pdata::{ExponentialHistogram, HistogramMetric};
 use super::histograms::{latency, of_syscall, point};
 use super::*;
 
-const OPEN_METRICS: Format = Format { syntax: Syntax::OpenMetrics, latest: true, utf8: false };
+const OPEN_METRICS: Format = Format { syntax: Syntax::OpenMetrics, latest: true, ..Format::TEXT };
 
 fn named(name: &'static str, instrument: Instrument) -> Descriptor {
     Descriptor { instrument, description: "".into(), ..descriptor(name, "", NumberKind::Unsigned) }

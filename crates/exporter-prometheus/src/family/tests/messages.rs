@@ -94,7 +94,7 @@ struct BucketSpan {
     length: Option<u32>,
 }
 
-const PROTOBUF: Format = Format { syntax: Syntax::Protobuf, latest: true, utf8: false };
+const PROTOBUF: Format = Format { syntax: Syntax::Protobuf, latest: true, ..Format::TEXT };
 
 /// The family called `name`, which must be the whole of what is written.
 fn family(latest: &Latest, naming: Naming, name: &str) -> MetricFamily {

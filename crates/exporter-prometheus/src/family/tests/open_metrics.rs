@@ -6,7 +6,7 @@ use super::histograms::{latency, of_syscall, point};
 use super::*;
 use crate::translate::Strategy;
 
-const OPEN_METRICS: Format = Format { syntax: Syntax::OpenMetrics, latest: true, utf8: false };
+const OPEN_METRICS: Format = Format { syntax: Syntax::OpenMetrics, latest: true, ..Format::TEXT };
 const UTF8: Format = Format { utf8: true, ..OPEN_METRICS };
 
 fn of(strategy: Strategy) -> Options {
