@@ -94,7 +94,7 @@ fn a_histogram_shows_the_buckets_that_are_not_empty() {
         point(ExponentialHistogram { scale: 0, zero_count: 2, offset: -21, counts, sum: 1_500_000_000, extras: None }),
         point(ExponentialHistogram::default()),
     ];
-    let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points }];
+    let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points: points.into() }];
     let metrics = Metrics { numbers: vec![metric(NumberKind::Unsigned, &[1])], histograms };
     assert_eq!(
         lines_of(Verbosity::Basic, metrics.clone()),
