@@ -9,8 +9,8 @@ use otlp::Decoder;
 /// The first byte chooses how the page is written, the others are a request, in protobuf or JSON.
 pub(crate) fn page(bytes: &[u8]) {
     let Some((choice, request)) = bytes.split_first() else { return };
-    let json = || Decoder::default().decode(&otlp::transcode_json(request).ok()?).ok();
-    let Some(decoded) = Decoder::default().decode(request).ok().or_else(json) else { return };
+    let json = || Decoder::default().decode(&otlp::transcode_json(request).ok()?.into()).ok();
+    let Some(decoded) = Decoder::default().decode(&request.to_vec().into()).ok().or_else(json) else { return };
     let is = |bit: u8| choice >> bit & 1 == 1;
     let strategies = [
         Strategy::UnderscoreEscapingWithSuffixes,

@@ -38,7 +38,7 @@ pub struct Output {
     flow: Arc<Flow>,
 }
 
-/// The way to one consumer.
+/// The way to one consumer, which is bounded in batches, and in bytes by the places that a batch needs to be free.
 #[derive(Debug, Clone)]
 pub struct Edge {
     sender: mpsc::Sender<Arc<Batch>>,
@@ -123,11 +123,11 @@ impl Output {
     pub async fn offer(&self, batch: Arc<Batch>, patience: Duration) -> Result<(), Full> {
         let edges = self.edges.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let points = batch.items() as u64;
-        let deadline = Instant::now() + patience;
+        let (bytes, deadline) = (batch.bytes(), Instant::now() + patience);
         let mut permits = Vec::with_capacity(edges.len());
         for edge in edges.iter() {
-            match timeout_at(deadline, edge.sender.reserve()).await {
-                Ok(Ok(permit)) => permits.push((edge, permit)),
+            match timeout_at(deadline, edge.sender.reserve_many(edge.places(bytes))).await {
+                Ok(Ok(mut places)) => permits.extend(places.next().map(|permit| (edge, permit))),
                 // Its far end is gone.
                 Ok(Err(_)) => {}
                 Err(_) => return Err(Full),
@@ -159,11 +159,22 @@ impl Output {
 
 impl Edge {
     async fn send(&self, batch: Arc<Batch>, points: u64) {
-        if self.sender.send(batch).await.is_ok() {
+        let places = self.sender.reserve_many(self.places(batch.bytes())).await;
+        if let Some(permit) = places.ok().and_then(|mut places| places.next()) {
+            permit.send(batch);
             self.points.fetch_add(points, Ordering::Relaxed);
         }
     }
+
+    /// How many places must be free for a batch of so many bytes, which takes one: a large one waits until the edge is
+    /// empty, or nearly so.
+    fn places(&self, bytes: usize) -> usize {
+        (1 + bytes / BYTES_OF_PLACE).min(self.sender.max_capacity())
+    }
 }
+
+/// An edge of eight places holds a MiB, or one batch that is larger.
+const BYTES_OF_PLACE: usize = 128 << 10;
 
 /// No room for a batch, or nobody to take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,5 +201,46 @@ impl Shutdown {
     pub async fn requested(&mut self) {
         // An error means that the runtime is gone, which is a request too.
         let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pdata::{Attributes, Descriptor, Metric, Point};
+
+    use super::*;
+
+    fn batch(points: usize) -> Arc<Batch> {
+        let point = Point { attributes: Arc::new(Attributes::new(vec![])), start: 0, time: 0, bits: 0 };
+        let metric = Metric {
+            descriptor: Arc::new(Descriptor::default()),
+            points: std::iter::repeat_n(point, points).collect(),
+        };
+        Arc::new(Batch::of(Arc::default(), Arc::default(), vec![metric]))
+    }
+
+    #[tokio::test]
+    async fn an_edge_is_bounded_in_bytes_and_what_is_larger_passes_alone() {
+        let (sender, mut far) = mpsc::channel(8);
+        let output = Output::new(vec![sender]);
+        let (small, large) = (batch(1), batch(10_000));
+        assert!(large.bytes() > 8 * BYTES_OF_PLACE);
+        for _ in 0..8 {
+            assert_eq!(output.offer(small.clone(), Duration::ZERO).await, Ok(()));
+        }
+        assert_eq!(output.offer(small.clone(), Duration::ZERO).await, Err(Full));
+        while far.len() > 1 {
+            far.recv().await;
+        }
+        assert_eq!(output.offer(large.clone(), Duration::ZERO).await, Err(Full));
+        far.recv().await;
+        assert_eq!(output.offer(large.clone(), Duration::ZERO).await, Ok(()));
+        assert_eq!(output.offer(large.clone(), Duration::ZERO).await, Err(Full));
+        // What waits for room is there when room is.
+        let waiting = tokio::spawn(async move { output.send(large).await });
+        assert_eq!(far.recv().await.map(|batch| batch.items()), Some(10_000));
+        assert_eq!(far.recv().await.map(|batch| batch.items()), Some(10_000));
+        waiting.await.unwrap();
+        assert!(far.recv().await.is_none());
     }
 }

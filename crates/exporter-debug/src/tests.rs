@@ -105,11 +105,12 @@ fn detailed_is_the_collector_s_text() {
     let (start, time) = (1_581_452_772_000_000_321, 1_581_452_773_000_000_789);
     let number = |instrument, kind, bits| Metric {
         descriptor: of(instrument, kind),
-        points: vec![Point { attributes: attributes.clone(), start, time, bits }],
+        points: vec![Point { attributes: attributes.clone(), start, time, bits }].into(),
     };
     let histogram = |instrument, histogram| HistogramMetric {
         descriptor: of(instrument, NumberKind::Double),
-        points: vec![HistogramPoint { attributes: attributes.clone(), start, time, histogram: Arc::new(histogram) }],
+        points: vec![HistogramPoint { attributes: attributes.clone(), start, time, histogram: Arc::new(histogram) }]
+            .into(),
     };
     let numbers = vec![
         number(Instrument::Gauge, NumberKind::Signed, 123),

@@ -6,12 +6,14 @@ mod failure;
 mod grpc;
 mod headers;
 mod http;
+mod packing;
 mod split;
 mod tls;
 mod token;
 
 pub use grpc::{Config, FACTORY, OtlpGrpc};
-pub use http::{Compression, Encoding, HTTP_FACTORY, HttpConfig, OtlpHttp, Post};
+pub use http::{Encoding, HTTP_FACTORY, HttpConfig, OtlpHttp, Post};
+pub use packing::Compression;
 pub use tls::{Pem, Tls};
 
 const USER_AGENT: &str = concat!("tfo-agent/", env!("CARGO_PKG_VERSION"));

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use pdata::{
-    Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, NumberKind, Point, ResourceMetrics,
+    Batch, Descriptor, HistogramMetric, HistogramPoint, Instrument, Metric, NumberKind, Point, Resource, Scope,
     ScopeMetrics, Temporality,
 };
 
@@ -22,49 +22,57 @@ use crate::wire::{put_attribute, put_bytes, put_varint};
 pub fn encode(batch: &Batch) -> Bytes {
     let mut lengths = Vec::new();
     let total = measure::request(batch, &mut lengths);
-    let mut writer = Writer { out: Vec::with_capacity(total), lengths: lengths.into_iter(), piece: |_: &mut _| {} };
-    for resource in &batch.resources {
-        writer.resource_metrics(resource);
-    }
-    debug_assert_eq!(writer.out.len(), total);
-    writer.out.into()
+    let mut out = Vec::with_capacity(total);
+    let (mut lengths, mut place) = (lengths.into_iter(), Place::default());
+    let mut writer = Writer { out: &mut out, lengths: &mut lengths };
+    while writer.step(batch, &mut place) {}
+    debug_assert_eq!(out.len(), total);
+    out.into()
 }
 
-/// A batch that has been measured, and is written where the bytes are wanted: no copy of a whole request is made.
+/// A batch that is written piece by piece, so that never is there a second copy of all of it.
 #[derive(Debug)]
-pub struct Measured {
+pub struct Pieces {
     batch: Arc<Batch>,
-    lengths: Vec<usize>,
+    lengths: std::vec::IntoIter<usize>,
+    place: Place,
     total: usize,
 }
 
-impl Measured {
+/// A piece is hardly longer, unless one metric is.
+const PIECE: usize = 32 << 10;
+
+impl Pieces {
     /// Of `batch`.
     #[must_use]
     pub fn new(batch: Arc<Batch>) -> Self {
         let mut lengths = Vec::new();
         let total = measure::request(&batch, &mut lengths);
-        Self { batch, lengths, total }
+        Self { batch, lengths: lengths.into_iter(), place: Place::default(), total }
     }
 
-    /// Bytes that [`write`](Self::write) writes.
+    /// Bytes of all pieces, which together are what [`encode`] makes of the batch.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         self.total
     }
 
-    /// Writes what [`encode`] makes of the batch.
-    pub fn write(self, to: &mut impl BufMut) {
-        let piece = |out: &mut Vec<u8>| {
-            to.put_slice(out);
-            out.clear();
-        };
-        let mut writer = Writer { out: Vec::new(), lengths: self.lengths.into_iter(), piece };
-        for resource in &self.batch.resources {
-            writer.resource_metrics(resource);
-            (writer.piece)(&mut writer.out);
-        }
+    /// Appends the next piece to `out`; says no where there is none.
+    pub fn write(&mut self, out: &mut Vec<u8>) -> bool {
+        let before = out.len();
+        out.reserve(PIECE + PIECE / 4);
+        let mut writer = Writer { out: &mut *out, lengths: &mut self.lengths };
+        while writer.out.len() - before < PIECE && writer.step(&self.batch, &mut self.place) {}
+        out.len() > before
     }
+}
+
+/// What is to be written next: of a resource and of a scope 0 is the head, and what is in it counts from 1.
+#[derive(Debug, Default)]
+struct Place {
+    resource: usize,
+    scope: usize,
+    metric: usize,
 }
 
 /// Bytes that [`encode`] makes of `batch`, told without making them.
@@ -73,49 +81,62 @@ pub fn encoded_len(batch: &Batch) -> usize {
     measure::request(batch, &mut Vec::new())
 }
 
-struct Writer<F> {
-    out: Vec<u8>,
+struct Writer<'w> {
+    out: &'w mut Vec<u8>,
     /// Of the messages that are still to come, as measured.
-    lengths: std::vec::IntoIter<usize>,
-    /// Called now and then with what is written; may take it away.
-    piece: F,
+    lengths: &'w mut std::vec::IntoIter<usize>,
 }
 
-impl<F: FnMut(&mut Vec<u8>)> Writer<F> {
-    fn resource_metrics(&mut self, ResourceMetrics { resource, scopes }: &ResourceMetrics) {
+impl Writer<'_> {
+    /// Writes what stands at `place`, and moves it on; says no at the end.
+    fn step(&mut self, batch: &Batch, place: &mut Place) -> bool {
+        let Some(resource) = batch.resources.get(place.resource) else { return false };
+        if place.scope == 0 {
+            self.open_resource(&resource.resource);
+            place.scope = 1;
+            return true;
+        }
+        let Some(ScopeMetrics { scope, metrics, histograms }) = resource.scopes.get(place.scope - 1) else {
+            self.schema_url(&resource.resource.schema_url);
+            *place = Place { resource: place.resource + 1, ..Place::default() };
+            return true;
+        };
+        let number = place.metric;
+        place.metric += 1;
+        if number == 0 {
+            self.open_scope(scope);
+        } else if let Some(metric) = metrics.get(number - 1) {
+            self.metric(metric);
+        } else if let Some(metric) = histograms.get(number - 1 - metrics.len()) {
+            self.histogram_metric(metric);
+        } else {
+            self.schema_url(&scope.schema_url);
+            (place.scope, place.metric) = (place.scope + 1, 0);
+        }
+        true
+    }
+
+    fn open_resource(&mut self, resource: &Resource) {
         self.open(0x0a);
         self.open(0x0a);
         for (key, value) in &resource.attributes {
-            put_attribute(&mut self.out, 0x0a, key, &value.borrow());
+            put_attribute(self.out, 0x0a, key, &value.borrow());
         }
-        for scope in scopes {
-            self.scope_metrics(scope);
-        }
-        self.schema_url(&resource.schema_url);
     }
 
-    fn scope_metrics(&mut self, ScopeMetrics { scope, metrics, histograms }: &ScopeMetrics) {
+    fn open_scope(&mut self, scope: &Scope) {
         self.open(0x12);
         self.open(0x0a);
-        put_bytes(&mut self.out, 0x0a, scope.name.as_bytes());
-        put_bytes(&mut self.out, 0x12, scope.version.as_bytes());
+        put_bytes(self.out, 0x0a, scope.name.as_bytes());
+        put_bytes(self.out, 0x12, scope.version.as_bytes());
         for (key, value) in &scope.attributes {
-            put_attribute(&mut self.out, 0x1a, key, &value.borrow());
+            put_attribute(self.out, 0x1a, key, &value.borrow());
         }
-        for metric in metrics {
-            self.metric(metric);
-            (self.piece)(&mut self.out);
-        }
-        for metric in histograms {
-            self.histogram_metric(metric);
-            (self.piece)(&mut self.out);
-        }
-        self.schema_url(&scope.schema_url);
     }
 
     fn schema_url(&mut self, url: &str) {
         if !url.is_empty() {
-            put_bytes(&mut self.out, 0x1a, url.as_bytes());
+            put_bytes(self.out, 0x1a, url.as_bytes());
         }
     }
 
@@ -124,8 +145,9 @@ impl<F: FnMut(&mut Vec<u8>)> Writer<F> {
         self.open_metric(descriptor);
         let is_sum = matches!(descriptor.instrument, Instrument::Counter | Instrument::UpDownCounter);
         self.open(if is_sum { SUM } else { GAUGE });
-        for point in &metric.points {
-            self.point(point, descriptor.number);
+        match metric.points.encoded() {
+            Some(encoded) => self.out.extend_from_slice(encoded),
+            None => metric.points.iter().for_each(|point| self.point(point, descriptor.number)),
         }
         if is_sum {
             self.temporality(descriptor);
@@ -160,9 +182,9 @@ impl<F: FnMut(&mut Vec<u8>)> Writer<F> {
 
     fn open_metric(&mut self, descriptor: &Descriptor) {
         self.open(0x12);
-        put_bytes(&mut self.out, 0x0a, descriptor.name.as_bytes());
-        put_bytes(&mut self.out, 0x12, descriptor.description.as_bytes());
-        put_bytes(&mut self.out, 0x1a, descriptor.unit.as_bytes());
+        put_bytes(self.out, 0x0a, descriptor.name.as_bytes());
+        put_bytes(self.out, 0x12, descriptor.description.as_bytes());
+        put_bytes(self.out, 0x1a, descriptor.unit.as_bytes());
     }
 
     fn point(&mut self, point: &Point, number: NumberKind) {
@@ -184,20 +206,20 @@ impl<F: FnMut(&mut Vec<u8>)> Writer<F> {
         let fixed = if number == NumberKind::Missing { &fixed[..MISSING_FIXED] } else { &fixed[..] };
 
         self.out.push(0x0a);
-        put_varint(&mut self.out, (fixed.len() + attributes.len()) as u64);
+        put_varint(self.out, (fixed.len() + attributes.len()) as u64);
         self.out.extend_from_slice(fixed);
         self.out.extend_from_slice(attributes);
     }
 
     fn histogram_point(&mut self, point: &HistogramPoint, number: NumberKind) {
         self.open(0x0a);
-        distribution::put(&mut self.out, point, number);
+        distribution::put(self.out, point, number);
     }
 
     /// Begins the next message, as the field that `tag` names.
     fn open(&mut self, tag: u8) {
         self.out.push(tag);
-        put_varint(&mut self.out, self.lengths.next().unwrap_or_default() as u64);
+        put_varint(self.out, self.lengths.next().unwrap_or_default() as u64);
     }
 }
 

@@ -17,7 +17,7 @@ mod wire;
 
 pub use answer::{encode_json_response, encode_response, encode_status};
 pub use decode::{Decoded, Decoder};
-pub use encode::{Measured, encode, encoded_len};
+pub use encode::{Pieces, encode, encoded_len};
 pub use json::{encode_json, encoded_json_len};
 pub use json_request::{InvalidJson, transcode_json};
 pub use json_response::{decode_json_response, decode_json_status_message};

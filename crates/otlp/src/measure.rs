@@ -53,14 +53,17 @@ fn schema_url(url: &str) -> usize {
 fn metric(metric: &Metric, lengths: &mut Vec<usize>) -> usize {
     let descriptor = &metric.descriptor;
     let fixed = if descriptor.number == NumberKind::Missing { MISSING_FIXED } else { POINT_FIXED };
-    let points = || metric.points.iter().map(|point| field_len(fixed + attributes(&point.attributes).len()));
+    let points = || match metric.points.encoded() {
+        Some(encoded) => encoded.len(),
+        None => metric.points.iter().map(|point| field_len(fixed + attributes(&point.attributes).len())).sum(),
+    };
     let kind = match descriptor.instrument {
         Instrument::Counter => 4,
         Instrument::UpDownCounter => 2,
         // Numbers under an instrument that has none stand for themselves.
         Instrument::Gauge | Instrument::ExponentialHistogram | Instrument::Histogram | Instrument::Summary => 0,
     };
-    texts(descriptor) + message(lengths, |_| points().sum::<usize>() + kind)
+    texts(descriptor) + message(lengths, |_| points() + kind)
 }
 
 fn histogram_metric(HistogramMetric { descriptor, points }: &HistogramMetric, lengths: &mut Vec<usize>) -> usize {

@@ -87,9 +87,13 @@ fn with_rising_edges(request: &mut ExportMetricsServiceRequest) {
 }
 
 fn decode(bytes: &[u8]) -> Batch {
-    let decoded = Decoder::default().decode(bytes).expect("it is a request");
+    let decoded = read(bytes).expect("it is a request");
     assert_eq!((decoded.rejected, decoded.reason), (0, None));
     decoded.batch
+}
+
+fn read(bytes: &[u8]) -> Result<otlp::Decoded, pdata::wire::Malformed> {
+    Decoder::default().decode(&bytes.to_vec().into())
 }
 
 #[test]
@@ -111,12 +115,12 @@ fn random_requests_are_read_as_opentelemetry_proto_reads_them() {
             }
         }
         let bytes = request.encode_to_vec();
-        let decoded = decoder.decode(&bytes).unwrap();
+        let decoded = decoder.decode(&bytes.clone().into()).unwrap();
         assert_eq!(decoded.rejected, 0, "round {round}: {:?}", decoded.reason);
         let expected = normal(request.clone());
         assert_eq!(reference::request(&decoded.batch), expected, "round {round}");
         // And it goes on as it came.
-        assert_eq!(ExportMetricsServiceRequest::decode(otlp::encode(&decoded.batch)).unwrap(), expected);
+        assert_eq!(normal(ExportMetricsServiceRequest::decode(otlp::encode(&decoded.batch)).unwrap()), expected);
 
         let json = serde_json::to_vec(&request).unwrap();
         let transcoded = otlp::transcode_json(&json).unwrap();
@@ -124,6 +128,28 @@ fn random_requests_are_read_as_opentelemetry_proto_reads_them() {
         let ours = otlp::transcode_json(&otlp::encode_json(&decoded.batch)).unwrap();
         assert_eq!(reference::request(&decode(&ours)), expected, "round {round}, our JSON");
     }
+}
+
+#[test]
+fn points_that_nobody_looks_at_go_on_byte_by_byte() {
+    let mut rng = Rng::with_seed(5);
+    let mut kept = 0;
+    for _ in 0..100 {
+        let mut request = reference::request(&random::batch(&mut rng));
+        with_rising_edges(&mut request);
+        let first = otlp::encode(&decode(&request.encode_to_vec()));
+        let batch = decode(&first);
+        kept += batch.metrics().filter(|metric| metric.points.encoded().is_some()).count();
+        let items = batch.items();
+        assert_eq!(otlp::encode(&batch), first);
+        // In parts, too, and read in the end.
+        let parts: Vec<Batch> = (0..items).step_by(3).map(|from| batch.slice(from..from + 3)).collect();
+        assert_eq!(parts.iter().map(Batch::items).sum::<usize>(), items);
+        let sum = |batch: &Batch| batch.metrics().flat_map(|m| &m.points).map(|p| u128::from(p.bits)).sum::<u128>();
+        let sent: u128 = parts.iter().map(|part| sum(&decode(&otlp::encode(part)))).sum();
+        assert_eq!(sent, sum(&batch));
+    }
+    assert!(kept > 100, "{kept}");
 }
 
 #[test]
@@ -170,7 +196,7 @@ fn what_describes_is_shared_between_requests() {
 fn points_that_are_no_good_are_counted_and_the_others_stay() {
     let request = |json: &str| {
         let metrics = format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{json}]}}]}}]}}"#);
-        let decoded = Decoder::default().decode(&otlp::transcode_json(metrics.as_bytes()).unwrap()).unwrap();
+        let decoded = read(&otlp::transcode_json(metrics.as_bytes()).unwrap()).unwrap();
         (decoded.batch.items(), decoded.rejected, decoded.reason.unwrap_or_default())
     };
     let good = r#"{"asInt":"1"}"#;
@@ -265,7 +291,7 @@ proptest! {
     /// Whatever we take, opentelemetry-proto takes too.
     #[test]
     fn any_bytes_are_a_request_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        if Decoder::default().decode(&bytes).is_ok() {
+        if read(&bytes).is_ok() {
             prop_assert!(ExportMetricsServiceRequest::decode(&*bytes).is_ok());
         }
     }
@@ -279,12 +305,16 @@ proptest! {
                 bytes[place] = byte;
             }
         }
-        if let Ok(decoded) = Decoder::default().decode(&bytes) {
+        if let Ok(decoded) = read(&bytes) {
             // prost looks into what is left out here, too, so that it may refuse more.
             // What was taken can be sent on.
             let again = otlp::encode(&decoded.batch);
             prop_assert!(ExportMetricsServiceRequest::decode(&*again).is_ok());
-            prop_assert_eq!(Decoder::default().decode(&again).unwrap().batch.items(), decoded.batch.items());
+            prop_assert_eq!(read(&again).unwrap().batch.items(), decoded.batch.items());
+            // As many points are there as were counted while nobody read them.
+            for metric in decoded.batch.metrics() {
+                prop_assert_eq!(metric.points.len(), metric.points.iter().count());
+            }
         }
     }
 

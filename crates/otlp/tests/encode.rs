@@ -25,9 +25,9 @@ fn random_batches_read_back_as_they_were() {
             let decoded = ExportMetricsServiceRequest::decode(otlp::encode(&batch)).unwrap();
             assert_eq!(decoded, expected, "round {round}");
         }
-        let (measured, mut written) = (otlp::Measured::new(Arc::new(batch.clone())), Vec::new());
-        let length = measured.encoded_len();
-        measured.write(&mut written);
+        let (mut pieces, mut written) = (otlp::Pieces::new(Arc::new(batch.clone())), Vec::new());
+        let length = pieces.encoded_len();
+        while pieces.write(&mut written) {}
         assert_eq!((written.len(), &written), (length, &otlp::encode(&batch).to_vec()), "round {round}");
         let json = otlp::encode_json(&batch);
         assert_eq!(json.len(), otlp::encoded_json_len(&batch));
@@ -46,7 +46,7 @@ fn whole_numbers_beyond_the_wire_are_clamped_and_nanoseconds_become_seconds() {
     let one = |number, bits| {
         let point = Point { attributes: Arc::new(Attributes::new(vec![])), start: 1, time: 2, bits };
         let descriptor = descriptor("m".into(), Instrument::Counter, number);
-        let metric = Metric { descriptor: Arc::new(descriptor), points: vec![point] };
+        let metric = Metric { descriptor: Arc::new(descriptor), points: vec![point].into() };
         let batch = Batch::of(Arc::new(Resource::default()), Arc::new(scope()), vec![metric]);
         format!("{:?}", ExportMetricsServiceRequest::decode(otlp::encode(&batch)).unwrap())
     };
@@ -69,11 +69,12 @@ fn a_distribution_and_a_number_share_one_encoded_set() {
             start: 1,
             time: 2,
             histogram: Arc::new(histogram.into()),
-        }],
+        }]
+        .into(),
     }];
     let numbers = vec![Metric {
         descriptor: Arc::new(descriptor("n".into(), Instrument::Counter, NumberKind::Unsigned)),
-        points: vec![Point { attributes, start: 1, time: 2, bits: 3 }],
+        points: vec![Point { attributes, start: 1, time: 2, bits: 3 }].into(),
     }];
     let resource = Arc::new(Resource::default());
     let batch = Batch::of(resource, Arc::new(scope()), Metrics { numbers, histograms });

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::latest::BYTES_OF_POINT;
-use crate::{Attribute, Attributes, Descriptor, HistogramPoint, Point, Sample, StaticAttribute, owning};
+use crate::{
+    Attribute, Attributes, Descriptor, HistogramPoint, Point, Points, Process, Sample, StaticAttribute, owning,
+};
 
 /// Who the telemetry is about, such as this host's agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -84,7 +86,7 @@ pub struct Metric<P = Point> {
     /// Name, unit and kind.
     pub descriptor: Arc<Descriptor>,
     /// At most one point per stream where they come from this agent's receivers; what others sent may have several.
-    pub points: Vec<P>,
+    pub points: Points<P>,
 }
 
 /// One metric whose points are distributions; its instrument says so.
@@ -132,23 +134,34 @@ impl Batch {
         numbers + self.histograms().map(|metric| metric.points.len()).sum::<usize>()
     }
 
-    /// Bytes that it takes in memory: so many a point, and what buckets take. An estimate.
+    /// Bytes that it takes in memory: so many a point, and what buckets take; of points that are as they came, all of the
+    /// request that they keep. An estimate.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let distributions = self.histograms().flat_map(|metric| &metric.points);
-        self.items() * BYTES_OF_POINT + distributions.map(Sample::extra_bytes).sum::<usize>()
+        let mut bytes: usize = distributions.map(|point| BYTES_OF_POINT + point.extra_bytes()).sum();
+        // Points of one request stand together.
+        let mut last = None;
+        for points in self.metrics().map(|metric| &metric.points) {
+            let Some((request, has_been_read)) = points.kept() else {
+                bytes += points.len() * BYTES_OF_POINT;
+                continue;
+            };
+            if last.replace(request.as_ptr()) != Some(request.as_ptr()) {
+                bytes += request.len();
+            }
+            bytes += if has_been_read { points.len() * BYTES_OF_POINT } else { 0 };
+        }
+        bytes
     }
 
-    /// Keeps the points of streams that `keep` says yes to, and drops what is empty then.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Attributes) -> bool) {
+    /// Keeps the points of processes that `keep` says yes to, and those that are about none; drops what is empty then.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Arc<Process>) -> bool) {
+        let mut wanted = |attributes: &Attributes| attributes.process().is_none_or(&mut keep);
         for resource in &mut self.resources {
             for scope in &mut resource.scopes {
-                for metric in &mut scope.metrics {
-                    metric.points.retain(|point| keep(&point.attributes));
-                }
-                for metric in &mut scope.histograms {
-                    metric.points.retain(|point| keep(&point.attributes));
-                }
+                scope.metrics.iter_mut().for_each(|metric| metric.retain(&mut wanted));
+                scope.histograms.iter_mut().for_each(|metric| metric.retain(&mut wanted));
                 scope.metrics.retain(|metric| !metric.points.is_empty());
                 scope.histograms.retain(|metric| !metric.points.is_empty());
             }
@@ -159,5 +172,14 @@ impl Batch {
 
     fn scopes(&self) -> impl Iterator<Item = &ScopeMetrics> {
         self.resources.iter().flat_map(|resource| &resource.scopes)
+    }
+}
+
+impl<P: Sample> Metric<P> {
+    fn retain(&mut self, wanted: &mut impl FnMut(&Attributes) -> bool) {
+        // What came over the wire is about no process.
+        if self.points.encoded().is_none() {
+            self.points.change(|points| points.retain(|point| wanted(point.attributes())));
+        }
     }
 }

@@ -96,12 +96,15 @@ impl Latest {
     pub fn to_batch(&self) -> Batch {
         let mut batch = Batch::default();
         for family in self.numbers.iter() {
-            let metric = Metric { descriptor: family.descriptor.clone(), points: family.value.points().to_vec() };
+            let metric =
+                Metric { descriptor: family.descriptor.clone(), points: family.value.points().to_vec().into() };
             scope_of(&mut batch, family).metrics.push(metric);
         }
         for family in self.histograms.iter() {
-            let metric =
-                HistogramMetric { descriptor: family.descriptor.clone(), points: family.value.points().to_vec() };
+            let metric = HistogramMetric {
+                descriptor: family.descriptor.clone(),
+                points: family.value.points().to_vec().into(),
+            };
             scope_of(&mut batch, family).histograms.push(metric);
         }
         batch
@@ -149,8 +152,8 @@ fn find_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce
 mod tests {
     use super::*;
     use crate::{
-        AttributeValue, Attributes, ExplicitHistogram, ExponentialHistogram, Instrument, Metrics, Resource, Scope,
-        Temporality,
+        AttributeValue, Attributes, ExplicitHistogram, ExponentialHistogram, Instrument, Metrics, OwnAttributes,
+        Process, Resource, Scope, Temporality,
     };
 
     fn batch(time: UnixNanos, values: &[(i64, u64)]) -> Batch {
@@ -218,7 +221,7 @@ mod tests {
         let points = vec![HistogramPoint { attributes, start: 1, time, histogram }];
         let metrics = Metrics {
             numbers: numbers.metrics().cloned().collect(),
-            histograms: vec![HistogramMetric { descriptor: Arc::new(descriptor), points }],
+            histograms: vec![HistogramMetric { descriptor: Arc::new(descriptor), points: points.into() }],
         };
         Batch::of(numbers.resources[0].resource.clone(), numbers.resources[0].scopes[0].scope.clone(), metrics)
     }
@@ -244,9 +247,18 @@ mod tests {
 
     #[test]
     fn what_is_not_kept_leaves_no_empty_metric_behind() {
+        let of_process = |pid| {
+            let process = Process { pid, start_boottime: 1, comm: "x".into(), uid: 0, cgroup: None, is_agent: false };
+            Arc::new(Attributes::of_process(Arc::new(process), OwnAttributes::new(vec![])))
+        };
         let mut batch = histogram(1, 1, &[1]);
-        batch.retain(|attributes| attributes.get("id") == Some(AttributeValue::Int(1)));
-        assert_eq!(batch.items(), 2);
+        batch.retain(|_| false);
+        assert_eq!(batch.items(), 2, "they are about no process");
+        let scope = &mut batch.resources[0].scopes[0];
+        scope.metrics[0].points.change(|points| points[0].attributes = of_process(7));
+        scope.histograms[0].points.change(|points| points[0].attributes = of_process(8));
+        batch.retain(|process| process.pid == 7);
+        assert_eq!((batch.items(), batch.histograms().count()), (1, 0));
         batch.retain(|_| false);
         assert!(batch.resources.is_empty());
     }
@@ -280,7 +292,8 @@ mod tests {
             let mut batch = delta(histogram(time, 1, &[]));
             let counts = [2, time].into();
             let explicit = ExplicitHistogram { bounds: [bound].into(), counts, count: 2 + time, ..Default::default() };
-            batch.resources[0].scopes[0].histograms[0].points[0].histogram = Arc::new(explicit.into());
+            let points = &mut batch.resources[0].scopes[0].histograms[0].points;
+            points.change(|points| points[0].histogram = Arc::new(explicit.into()));
             batch
         };
         let mut latest = Latest::default();

@@ -203,7 +203,7 @@ impl Overflow {
             }
             let (again, others): (Vec<P>, Vec<P>) =
                 std::mem::take(points).into_iter().partition(|point| family.value.trace(point.attributes()).is_some());
-            *points = others;
+            *points = others.into();
             for point in again {
                 let trace = self.trace(source, descriptor, &point).cloned();
                 self.fold(source, descriptor, &point, trace.as_ref());
@@ -213,7 +213,7 @@ impl Overflow {
 
     fn collect<P: Kind>(&self, batch: &mut Batch) {
         for family in P::of_overflow(self).iter().filter(|family| family.value.changed > self.acknowledged) {
-            let points = family.value.totals.points().to_vec();
+            let points = family.value.totals.points().to_vec().into();
             P::of_scope(scope_of(batch, family)).push(Metric { descriptor: family.descriptor.clone(), points });
         }
     }

@@ -93,8 +93,8 @@ impl Known {
 }
 
 fn latest(batch: &Batch) -> UnixNanos {
-    let numbers = batch.metrics().flat_map(|metric| &metric.points).map(Sample::time);
-    let distributions = batch.histograms().flat_map(|metric| &metric.points).map(Sample::time);
+    let numbers = batch.metrics().map(|metric| metric.points.latest());
+    let distributions = batch.histograms().map(|metric| metric.points.latest());
     numbers.chain(distributions).max().unwrap_or_default()
 }
 

@@ -35,7 +35,7 @@ fn cut<P: Clone>(metrics: &[Metric<P>], items: &Range<usize>, at: &mut usize) ->
         *at += metric.points.len();
         let (from, to) = (items.start.max(begin), items.end.min(*at));
         if from < to {
-            let points = metric.points[from - begin..to - begin].to_vec();
+            let points = metric.points.slice(from - begin..to - begin);
             kept.push(Metric { descriptor: metric.descriptor.clone(), points });
         }
     }

@@ -93,8 +93,7 @@ impl Processor for ProcessFilter {
     fn process(&mut self, mut batch: Batch, output: &mut Vec<Batch>) {
         // Points of one process come in a row, so most need no look-up at all.
         let mut last: Option<(Arc<Process>, bool)> = None;
-        batch.retain(|attributes| {
-            let Some(process) = attributes.process() else { return true };
+        batch.retain(|process| {
             if let Some((known, verdict)) = &last
                 && Arc::ptr_eq(known, process)
             {

@@ -46,10 +46,10 @@ pub(crate) fn batch_of(points: Vec<Point>, distributions: Vec<HistogramPoint>) -
         })
     };
     let metrics = Metrics {
-        numbers: vec![Metric { descriptor: descriptor("calls", Instrument::Counter), points }],
+        numbers: vec![Metric { descriptor: descriptor("calls", Instrument::Counter), points: points.into() }],
         histograms: vec![HistogramMetric {
             descriptor: descriptor("sizes", Instrument::ExponentialHistogram),
-            points: distributions,
+            points: distributions.into(),
         }],
     };
     let (resource, scope) = (Resource::default(), Scope::new("test", "0"));

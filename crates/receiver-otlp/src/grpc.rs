@@ -1,58 +1,62 @@
-//! gRPC: one method, whose messages are bytes to tonic.
+//! gRPC: one method, whose requests are one message each.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes};
-use component::BoxFuture;
-use http::{Request as HttpRequest, Response as HttpResponse};
+use bytes::{BufMut, Bytes};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 use tonic::body::Body;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::server::{Grpc, UnaryService};
-use tonic::{Code, Request, Response, Status};
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
 
 use crate::intake::{Intake, READ_TIMEOUT, RETRY_AFTER, Refusal};
+use crate::message::message;
+use crate::packing::Packing;
 
 /// Answers one request.
 pub(crate) async fn answer(
-    request: HttpRequest<Incoming>,
+    request: Request<Incoming>,
     intake: Arc<Intake>,
     max_message: usize,
-) -> Result<HttpResponse<Body>, Infallible> {
-    if request.uri().path() != METHOD {
-        let what = format!("{} is not served: this agent takes metrics only", request.uri().path());
-        return Ok(Status::unimplemented(what).into_http());
-    }
-    let place = match intake.place().await {
-        Ok(place) => place,
-        Err(refusal) => return Ok(status(&refusal).into_http()),
-    };
-    let mut grpc = Grpc::new(BytesCodec)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .max_decoding_message_size(max_message);
-    let answer = timeout(READ_TIMEOUT, grpc.unary(Export(intake), request)).await;
-    drop(place);
-    Ok(answer.unwrap_or_else(|_| Status::deadline_exceeded("the request took too long to come").into_http()))
+) -> Result<Response<Body>, Infallible> {
+    Ok(match take(request, &intake, max_message).await {
+        Ok(answer) => taken(&answer),
+        Err(status) => status.into_http(),
+    })
 }
 
-struct Export(Arc<Intake>);
-
-impl UnaryService<Bytes> for Export {
-    type Response = Bytes;
-    type Future = BoxFuture<'static, Result<Response<Bytes>, Status>>;
-
-    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let intake = self.0.clone();
-        Box::pin(async move {
-            match intake.take(request.into_inner()).await {
-                Ok(taken) => Ok(Response::new(otlp::encode_response(taken.rejected, taken.reason))),
-                Err(refusal) => Err(status(&refusal)),
-            }
-        })
+async fn take(request: Request<Incoming>, intake: &Intake, max_message: usize) -> Result<Bytes, Status> {
+    if request.uri().path() != METHOD {
+        let what = format!("{} is not served: this agent takes metrics only", request.uri().path());
+        return Err(Status::unimplemented(what));
     }
+    let packing = Packing::of(request.headers().get("grpc-encoding")).map_err(|other| {
+        let mut status = Status::unimplemented(format!("messages may be packed as gzip or zstd, not as {other:?}"));
+        status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static("gzip,zstd"));
+        status
+    })?;
+    let place = intake.place().await.map_err(|refusal| status(&refusal))?;
+    let message = timeout(READ_TIMEOUT, message(request.into_body(), packing, max_message)).await;
+    let message = message.map_err(|_| Status::deadline_exceeded("the request took too long to come"))??;
+    let taken = intake.take(message).await.map_err(|refusal| status(&refusal))?;
+    drop(place);
+    Ok(otlp::encode_response(taken.rejected, taken.reason))
+}
+
+/// The answer that all is well, and what `message` says beside that.
+fn taken(message: &[u8]) -> Response<Body> {
+    let mut framed = Vec::with_capacity(5 + message.len());
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(message.len()).unwrap_or_default());
+    framed.put_slice(message);
+    let trailers = HeaderMap::from_iter([(Status::GRPC_STATUS, HeaderValue::from_static("0"))]);
+    let body = Full::from(framed).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
 }
 
 /// Who is to wait is told how long, without which it would not try again.
@@ -63,43 +67,6 @@ fn status(refusal: &Refusal) -> Status {
             let details = otlp::encode_status(Code::ResourceExhausted as i32, text, Some(RETRY_AFTER));
             Status::with_details(Code::ResourceExhausted, *text, details)
         }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BytesCodec;
-
-impl Codec for BytesCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }
 

@@ -64,7 +64,6 @@ impl Intake {
     /// Takes the request in `bytes`: when this returns, every pipeline has its points.
     pub(crate) async fn take(&self, bytes: Bytes) -> Result<Taken, Refusal> {
         let decoded = self.decoder.lock().unwrap_or_else(PoisonError::into_inner).decode(&bytes);
-        drop(bytes);
         let decoded = decoded.map_err(|error| Refusal::Invalid(error.to_string()))?;
         let points = decoded.batch.items() as u64;
         if points > 0 && self.output.offer(Arc::new(decoded.batch), PATIENCE).await.is_err() {

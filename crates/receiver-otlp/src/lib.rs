@@ -8,6 +8,8 @@ mod config;
 mod grpc;
 mod intake;
 mod listen;
+mod message;
+mod packing;
 mod receiver;
 mod web;
 

@@ -1,12 +1,15 @@
 //! Real clients against a real port.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use component::config::{Entry, Faults, Node, Position, Section, Value};
 use component::{Endpoint, Output, Reporter, ServerTls, Shutdown};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
@@ -17,6 +20,7 @@ use pdata::Batch;
 use prost::Message;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
+use tonic::client::GrpcService;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic::{Code, Status};
@@ -83,7 +87,7 @@ async fn post(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = sender.send_request(request.body(Full::new(bytes::Bytes::from(body))).unwrap()).await.unwrap();
+    let answer = sender.send_request(request.body(Full::new(Bytes::from(body))).unwrap()).await.unwrap();
     let (head, body) = answer.into_parts();
     (head.status, head.headers, body.collect().await.unwrap().to_bytes().to_vec())
 }
@@ -203,18 +207,47 @@ async fn http_takes_protobuf_and_json_packed_or_not() {
 #[tokio::test]
 async fn traces_and_logs_are_unimplemented() {
     let running = running(8, ServerTls::default()).await;
-    let channel = Channel::from_shared(format!("http://127.0.0.1:{}", running.grpc)).unwrap().connect().await.unwrap();
-    let mut client = tonic::client::Grpc::new(channel);
-    client.ready().await.unwrap();
-    let path = http::uri::PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
-    let codec = tonic_codec();
-    let refused: Status = client.unary(tonic::Request::new(bytes::Bytes::new()), path, codec).await.unwrap_err();
+    let refused = call(running.grpc, TRACES, None, vec![]).await;
     assert_eq!(refused.code(), Code::Unimplemented);
     assert!(refused.message().contains("metrics only"), "{refused}");
 }
 
-fn tonic_codec() -> crate::grpc::BytesCodec {
-    crate::grpc::BytesCodec
+/// The status of a call whose body is `parts`, one after the other.
+async fn call(port: u16, path: &str, encoding: Option<&str>, parts: Vec<&'static [u8]>) -> Status {
+    let mut channel = Channel::from_shared(format!("http://127.0.0.1:{port}")).unwrap().connect().await.unwrap();
+    let frames = parts.into_iter().map(|part| Ok::<_, Infallible>(Frame::data(Bytes::from_static(part))));
+    let body = tonic::body::Body::new(StreamBody::new(tokio_stream::iter(frames)));
+    let mut request = Request::post(path).header("content-type", "application/grpc");
+    if let Some(encoding) = encoding {
+        request = request.header("grpc-encoding", encoding);
+    }
+    std::future::poll_fn(|cx| channel.poll_ready(cx)).await.unwrap();
+    let (head, body) = channel.call(request.body(body).unwrap()).await.unwrap().into_parts();
+    let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
+    Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers)).unwrap()
+}
+
+const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+#[tokio::test]
+async fn a_body_is_one_message_however_it_is_cut() {
+    let running = running(8, ServerTls::default()).await;
+    let cases: [(Code, Option<&str>, Vec<&'static [u8]>); 9] = [
+        (Code::Ok, None, vec![&[0, 0, 0, 0, 0]]),
+        (Code::Ok, None, vec![&[0], &[0, 0], &[0, 2, 0x0a], &[0]]),
+        (Code::InvalidArgument, None, vec![&[0, 0, 0, 0, 2, 0x0a, 7]]),
+        (Code::Internal, None, vec![]),
+        (Code::Internal, None, vec![&[0, 0, 0, 0, 2, 0x0a]]),
+        (Code::Internal, None, vec![&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]),
+        (Code::Internal, None, vec![&[1, 0, 0, 0, 0]]),
+        (Code::Internal, Some("gzip"), vec![&[1, 0, 0, 0, 1, 7]]),
+        (Code::Unimplemented, Some("br"), vec![&[0, 0, 0, 0, 0]]),
+    ];
+    for (code, encoding, parts) in cases {
+        let status = call(running.grpc, METRICS, encoding, parts.clone()).await;
+        assert_eq!(status.code(), code, "{encoding:?} {parts:?}: {status}");
+    }
 }
 
 #[tokio::test]

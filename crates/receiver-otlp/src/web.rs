@@ -1,7 +1,6 @@
 //! HTTP: `POST /v1/metrics`, in protobuf or JSON.
 
 use std::convert::Infallible;
-use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use crate::intake::{Intake, READ_TIMEOUT, RETRY_AFTER, Refusal, Taken};
+use crate::packing::Packing;
 
 /// What is served where.
 #[derive(Debug)]
@@ -79,19 +79,17 @@ async fn take(request: Request<Incoming>, form: Form, web: &Web) -> Result<Taken
         Ok(Err(error)) => return Err(fault(StatusCode::BAD_REQUEST, error.to_string())),
         Ok(Ok(body)) => body.to_bytes(),
     };
-    let body = match encoding.as_ref().map(HeaderValue::as_bytes) {
-        None | Some(b"" | b"identity") => Some(body),
-        Some(b"gzip") => unpacked(flate2::read::MultiGzDecoder::new(&*body), web.max_body)?,
-        Some(b"zstd") => {
-            let reader = zstd::Decoder::new(&*body).map_err(|error| unreadable(&error))?;
-            unpacked(reader, web.max_body)?
+    let body = match Packing::of(encoding.as_ref()) {
+        Ok(None) => body,
+        Ok(Some(packing)) => {
+            let unpacked = packing.unpack(&body, web.max_body).map_err(|error| unreadable(&error))?;
+            unpacked.ok_or_else(too_large)?.into()
         }
-        Some(_) => {
+        Err(_) => {
             let text = "content-encoding must be gzip, zstd or identity";
             return Err(fault(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
     };
-    let body = body.ok_or_else(too_large)?;
     let body = match form {
         Form::Protobuf => body,
         Form::Json => {
@@ -99,13 +97,6 @@ async fn take(request: Request<Incoming>, form: Form, web: &Web) -> Result<Taken
         }
     };
     web.intake.take(body).await.map_err(of_refusal)
-}
-
-/// All that `reader` yields, if that is no more than `most` bytes.
-fn unpacked(reader: impl Read, most: usize) -> Result<Option<Bytes>, Fault> {
-    let mut bytes = Vec::new();
-    reader.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    Ok((bytes.len() <= most).then(|| bytes.into()))
 }
 
 fn unreadable(error: &std::io::Error) -> Fault {

@@ -76,12 +76,15 @@ fn batch(start: u64, time: u64) -> Batch {
     let number = |name| vec![Point { attributes: set(name), start, time, bits: 7 }];
     let metrics = Metrics {
         numbers: vec![
-            Metric { descriptor: described("known.calls", "{call}", Instrument::Counter), points: number("read") },
-            Metric { descriptor: described("known.depth", "{call}", Instrument::Gauge), points: number("read") },
+            Metric {
+                descriptor: described("known.calls", "{call}", Instrument::Counter),
+                points: number("read").into(),
+            },
+            Metric { descriptor: described("known.depth", "{call}", Instrument::Gauge), points: number("read").into() },
         ],
         histograms: vec![HistogramMetric {
             descriptor: described("known.duration", "s", Instrument::ExponentialHistogram),
-            points: DISTRIBUTIONS.map(histogram).into(),
+            points: DISTRIBUTIONS.into_iter().map(histogram).collect(),
         }],
     };
     let resource = Resource::new(vec![("service.name", AttributeValue::Static("known"))]);

@@ -27,8 +27,10 @@ fn batch(value: u64, padding: usize) -> Arc<Batch> {
         ..Default::default()
     };
     let attributes = Arc::new(Attributes::new(vec![("ok", AttributeValue::Bool(true))]));
-    let metric =
-        Metric { descriptor: Arc::new(descriptor), points: vec![Point { attributes, start: 1, time: 2, bits: value }] };
+    let metric = Metric {
+        descriptor: Arc::new(descriptor),
+        points: vec![Point { attributes, start: 1, time: 2, bits: value }].into(),
+    };
     Arc::new(Batch::of(Arc::new(Resource::default()), Arc::new(Scope::new("test", "")), vec![metric]))
 }
 

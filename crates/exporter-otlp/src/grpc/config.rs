@@ -7,10 +7,10 @@ use component::config::{Configuration, Section};
 use component::{QueueConfig, RetryConfig, read_temporality};
 use http::{HeaderMap, Uri};
 use pdata::Temporality;
-use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 
 use crate::headers::read_headers;
+use crate::packing::Compression;
 use crate::split::read_max_request_size;
 use crate::tls::Tls;
 use crate::token::read_bearer_token_file;
@@ -29,7 +29,7 @@ pub struct Config {
     /// Longest time of one attempt, connecting included.
     pub timeout: Duration,
     /// How requests are compressed.
-    pub compression: Option<CompressionEncoding>,
+    pub compression: Compression,
     /// Most bytes of a request before compression.
     pub max_request_size: usize,
     /// What is trusted.
@@ -55,7 +55,7 @@ impl Configuration for Config {
         let compression = section.choice(
             "compression",
             "how requests are compressed",
-            &[("gzip", Some(CompressionEncoding::Gzip)), ("zstd", Some(CompressionEncoding::Zstd)), ("none", None)],
+            &[("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)],
         );
         let max_request_size = read_max_request_size(section);
         let temporality = read_temporality(section);

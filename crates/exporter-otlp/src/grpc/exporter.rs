@@ -12,24 +12,24 @@ use component::{
 };
 use http::Uri;
 use http::header::AUTHORIZATION;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::Scheme;
 use hyper_util::rt::TokioIo;
-use otlp::Measured;
 use pdata::Batch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tonic::client::Grpc;
-use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Extensions, Request, Status};
+use tonic::{Code, Status};
 use tower_service::Service;
 
-use super::codec::OtlpCodec;
+use super::call::call;
 use super::config::Config;
+use super::gather::Gather;
+use super::message::Message;
 use crate::USER_AGENT;
 use crate::dial::{Dialer, H2, Stream};
 use crate::failure::{of_status, with_causes};
+use crate::packing::Compression;
 use crate::split::split;
 use crate::token::Token;
 
@@ -59,10 +59,10 @@ pub struct OtlpGrpc {
     token: Option<Token>,
     headers: MetadataMap,
     timeout: Duration,
-    compression: Option<CompressionEncoding>,
+    compression: Compression,
     max_request_size: usize,
     /// Made on a tokio thread, where its background task can start.
-    client: Option<Grpc<Channel>>,
+    channel: Option<Channel>,
 }
 
 impl OtlpGrpc {
@@ -81,35 +81,27 @@ impl OtlpGrpc {
             timeout: config.timeout,
             compression: config.compression,
             max_request_size: config.max_request_size,
-            client: None,
+            channel: None,
         })
     }
 
-    async fn attempt(&mut self, request: Measured) -> Result<Bytes, ExportError> {
-        let client = self.client.get_or_insert_with(|| {
-            let channel = self.endpoint.connect_with_connector_lazy(Connector(self.dialer.clone()));
-            let client = Grpc::new(channel).accept_compressed(CompressionEncoding::Gzip);
-            match self.compression {
-                Some(encoding) => client.send_compressed(encoding),
-                None => client,
-            }
-        });
-        let mut client = client.clone();
+    async fn attempt(&mut self, message: Message) -> Result<Bytes, ExportError> {
+        let connect = || self.endpoint.connect_with_connector_lazy(Connector(self.dialer.clone()));
+        let mut channel = self.channel.get_or_insert_with(connect).clone();
         let mut headers = self.headers.clone().into_headers();
         if let Some(token) = &mut self.token {
             headers.insert(AUTHORIZATION, token.header());
         }
-        let request = Request::from_parts(MetadataMap::from_headers(headers), Extensions::default(), request);
         // A task of its own: tonic panics on some malformed answers, and no answer may end the exporter.
         let mut attempt = JoinSet::new();
-        attempt.spawn(async move { call(&mut client, request).await });
+        attempt.spawn(async move { call(&mut channel, headers, message).await });
         let reason = match timeout(self.timeout, attempt.join_next()).await {
             Ok(Some(Ok(answer))) => return answer.map_err(|status| self.judged(&status)),
             Ok(_) => format!("{}: malformed answer", self.name),
             Err(_) => format!("{}: no answer within {:?}", self.name, self.timeout),
         };
         // The connection may be dead without knowing it: the next attempt gets another.
-        self.client = None;
+        self.channel = None;
         Err(ExportError::Retryable { reason, after: None })
     }
 
@@ -131,7 +123,9 @@ impl Exporter for OtlpGrpc {
 
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {
         Box::pin(async move {
-            let answer = self.attempt(Measured::new(batch.clone())).await?;
+            let message = Message::new(batch.clone(), self.compression);
+            let message = message.map_err(|error| ExportError::Permanent(format!("{}: {error}", self.name)))?;
+            let answer = self.attempt(message).await?;
             Ok(match otlp::decode_response(&answer) {
                 Ok(partial) => {
                     Accepted { rejected: partial.rejected.min(batch.items() as u64), message: partial.message }
@@ -166,7 +160,7 @@ fn dialer(config: &Config) -> Result<Dialer, String> {
 struct Connector(Arc<Dialer>);
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Box<dyn Stream>>;
+    type Response = TokioIo<Gather<Box<dyn Stream>>>;
     type Error = io::Error;
     type Future = BoxFuture<'static, io::Result<Self::Response>>;
 
@@ -176,14 +170,6 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         let dialer = self.0.clone();
-        Box::pin(async move { dialer.connect().await.map(TokioIo::new) })
+        Box::pin(async move { dialer.connect().await.map(Gather::new).map(TokioIo::new) })
     }
 }
-
-async fn call(client: &mut Grpc<Channel>, request: Request<Measured>) -> Result<Bytes, Status> {
-    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    let answer = client.unary(request, PathAndQuery::from_static(METHOD), OtlpCodec).await?;
-    Ok(answer.into_inner())
-}
-
-const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";

@@ -1,8 +1,10 @@
 //! OTLP over gRPC: `otlp_grpc`.
 
-mod codec;
+mod call;
 mod config;
 mod exporter;
+mod gather;
+mod message;
 
 pub use config::Config;
 pub use exporter::{FACTORY, OtlpGrpc};

@@ -7,8 +7,9 @@ use component::{QueueConfig, RetryConfig, read_temporality};
 use http::{HeaderMap, Uri};
 use pdata::Temporality;
 
-use super::body::{Compression, Encoding};
+use super::body::Encoding;
 use crate::headers::read_headers;
+use crate::packing::Compression;
 use crate::split::read_max_request_size;
 use crate::tls::Tls;
 use crate::token::read_bearer_token_file;

@@ -16,11 +16,12 @@ use pdata::Batch;
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::body::{Compression, Encoding};
+use super::body::Encoding;
 use super::config::HttpConfig;
 use super::connect::{Connection, connect, dialer};
 use crate::dial::Dialer;
 use crate::failure::with_causes;
+use crate::packing::Compression;
 use crate::split::split;
 use crate::token::Token;
 
@@ -124,7 +125,7 @@ impl Exporter for OtlpHttp {
 
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {
         Box::pin(async move {
-            let body = self.compression.compress(self.encoding.encode(&batch));
+            let body = self.encoding.encode(&batch, self.compression);
             let body = body.map_err(|error| ExportError::Permanent(format!("compression: {error}")))?;
             let answer = match timeout(self.timeout, self.attempt(body)).await {
                 Ok(Ok(answer)) => answer.judge(&self.name, self.token.is_some())?,

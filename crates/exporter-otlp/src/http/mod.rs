@@ -7,7 +7,7 @@ mod connect;
 mod exporter;
 mod post;
 
-pub use body::{Compression, Encoding};
+pub use body::Encoding;
 pub use config::HttpConfig;
 pub use exporter::{HTTP_FACTORY, OtlpHttp};
 pub use post::Post;

@@ -24,7 +24,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
-use crate::{Config, OtlpGrpc, Pem, Tls};
+use crate::{Compression, Config, OtlpGrpc, Pem, Tls};
 
 mod over_http;
 mod secure;
@@ -131,7 +131,7 @@ async fn the_batch_arrives_compressed_and_with_its_headers() {
     let (port, received) = backend(Some(Ok(ExportMetricsServiceResponse::default())), None).await;
     let mut config = config(&format!("http://127.0.0.1:{port}"));
     config.headers.insert("x-token", "secret".parse().unwrap());
-    for compression in [Some(CompressionEncoding::Gzip), Some(CompressionEncoding::Zstd), None] {
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
         config.compression = compression;
         let accepted = OtlpGrpc::new(&config).unwrap().export(batch()).await;
         assert_eq!(accepted, Ok(Accepted::default()));

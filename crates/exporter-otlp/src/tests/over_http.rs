@@ -11,7 +11,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::*;
-use crate::http::{Compression, Encoding};
+use crate::Compression;
+use crate::http::Encoding;
 use crate::{HttpConfig, OtlpHttp};
 
 pub(crate) type Requests = Arc<Mutex<Vec<(http::request::Parts, Bytes)>>>;

@@ -18,7 +18,11 @@ fn batch(id: i64, time: UnixNanos) -> Batch {
     let attributes = Arc::new(Attributes::new(vec![("id", AttributeValue::Int(id))]));
     let points = vec![Point { attributes, start: time, time, bits: 1 }];
     let (resource, scope) = (Resource::default(), Scope::new("", ""));
-    Batch::of(Arc::new(resource), Arc::new(scope), vec![Metric { descriptor: Arc::new(descriptor), points }])
+    Batch::of(
+        Arc::new(resource),
+        Arc::new(scope),
+        vec![Metric { descriptor: Arc::new(descriptor), points: points.into() }],
+    )
 }
 
 fn text(mut page: Page) -> String {

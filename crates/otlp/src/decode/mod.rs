@@ -1,21 +1,25 @@
 //! Bytes to batch.
 //!
-//! The opposite of `encode`, and as little work per point: attributes are checked and stay in the bytes that they came
-//! in, two allocations a point at most. Nothing panics whatever the bytes, and what is allocated is bounded by their number.
+//! The opposite of `encode`, and as little work per point: plain points are looked at and stay where they are, of others the
+//! attributes stay in bytes. Nothing panics whatever the bytes, and what is allocated is bounded by their number.
 
 mod distributions;
 mod known;
+mod plain;
 mod points;
 mod sets;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pdata::wire::{Field, Malformed, Reader, WRONG_TYPE, text};
 use pdata::{
-    Batch, HistogramMetric, Instrument, Metric, NumberKind, Resource, ResourceMetrics, Scope, ScopeMetrics, Temporality,
+    Batch, HistogramMetric, Instrument, Metric, NumberKind, Points, Resource, ResourceMetrics, Scope, ScopeMetrics,
+    Temporality,
 };
 
 use known::{Described, Known};
+use plain::{Look, Plain, Streams};
 use points::{Numbers, Read};
 use sets::{Checked, Sets};
 
@@ -55,18 +59,18 @@ impl Rejected {
 }
 
 impl Decoder {
-    /// The `ExportMetricsServiceRequest` in `bytes`. Exemplars are left out, and so is what is empty.
+    /// The `ExportMetricsServiceRequest` in `request`, which points may keep. Exemplars are left out, and so is what is empty.
     ///
     /// # Errors
     /// If the bytes are none.
-    pub fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, Malformed> {
-        if u32::try_from(bytes.len()).is_err() {
+    pub fn decode(&mut self, request: &Bytes) -> Result<Decoded, Malformed> {
+        if u32::try_from(request.len()).is_err() {
             return Err(Malformed("a request has more than 4 GiB"));
         }
         self.rejected = Rejected::default();
         let mut resources = Vec::new();
-        each_message(bytes, 1, |bytes| {
-            let metrics = self.resource_metrics(bytes)?;
+        each_message(request, 1, |bytes| {
+            let metrics = self.resource_metrics(request, bytes)?;
             if !metrics.scopes.is_empty() {
                 resources.push(metrics);
             }
@@ -76,7 +80,7 @@ impl Decoder {
         Ok(Decoded { batch: Batch { resources }, rejected: points, reason })
     }
 
-    fn resource_metrics(&mut self, bytes: &[u8]) -> Result<ResourceMetrics, Malformed> {
+    fn resource_metrics(&mut self, request: &Bytes, bytes: &[u8]) -> Result<ResourceMetrics, Malformed> {
         let (resource, schema_url) = described(bytes)?;
         let resource = self.known.resource(resource, schema_url, || {
             let attributes = attributes(resource, 1)?;
@@ -84,7 +88,7 @@ impl Decoder {
         })?;
         let mut scopes = Vec::new();
         each_message(bytes, 2, |bytes| {
-            let metrics = self.scope_metrics(bytes)?;
+            let metrics = self.scope_metrics(request, bytes)?;
             if !metrics.metrics.is_empty() || !metrics.histograms.is_empty() {
                 scopes.push(metrics);
             }
@@ -93,7 +97,7 @@ impl Decoder {
         Ok(ResourceMetrics { resource, scopes })
     }
 
-    fn scope_metrics(&mut self, bytes: &[u8]) -> Result<ScopeMetrics, Malformed> {
+    fn scope_metrics(&mut self, request: &Bytes, bytes: &[u8]) -> Result<ScopeMetrics, Malformed> {
         let (scope, schema_url) = described(bytes)?;
         let scope = self.known.scope(scope, schema_url, || {
             let [mut name, mut version] = [&[][..]; 2];
@@ -114,14 +118,22 @@ impl Decoder {
         })?;
         self.sets.begin_scope();
         let mut metrics = ScopeMetrics { scope, metrics: Vec::new(), histograms: Vec::new() };
-        let mut checked = Checked::default();
-        each_message(bytes, 2, |bytes| self.metric(bytes, &mut checked, &mut metrics))?;
+        let (mut look, mut checked, streams) = (Look::default(), Checked::default(), Arc::new(Streams::default()));
+        each_message(bytes, 2, |bytes| {
+            let points = |data| {
+                let plain = look.at(data)?;
+                Some((plain.points(request, streams.clone())?, plain))
+            };
+            self.metric(bytes, points, &mut checked, &mut metrics)
+        })?;
         Ok(metrics)
     }
 
+    /// `look` finds points that may stay as they are, and what stands behind them.
     fn metric<'b>(
         &mut self,
         bytes: &'b [u8],
+        look: impl FnOnce(&'b [u8]) -> Option<(Points, Plain<'b>)>,
         checked: &mut Checked<'b>,
         to: &mut ScopeMetrics,
     ) -> Result<(), Malformed> {
@@ -142,7 +154,8 @@ impl Decoder {
         let Some((kind, data)) = data else { return Ok(()) };
         let [name, description, unit] = texts;
         let texts = [text(name)?, text(description)?, text(unit)?];
-        let aggregation = aggregation(data)?;
+        let plain = if matches!(kind, 5 | 7) { look(data) } else { None };
+        let aggregation = aggregation(plain.as_ref().map_or(data, |(_, plain)| plain.rest))?;
         let (instrument, may_lack_temporality) = match kind {
             5 => (Instrument::Gauge, true),
             7 if aggregation.monotonic => (Instrument::Counter, false),
@@ -166,18 +179,21 @@ impl Decoder {
             }
         };
         let descriptor = |number| Described { texts, instrument, temporality, number };
-        if matches!(kind, 5 | 7) {
+        if let Some((points, Plain { number, .. })) = plain {
+            to.metrics.push(Metric { descriptor: self.known.descriptor(&descriptor(number)), points });
+        } else if matches!(kind, 5 | 7) {
             let numbers = points::read(data, &mut self.read, &mut self.sets, checked, &mut self.rejected)?;
             let Numbers { whole, double, missing } = numbers;
             let kinds = [(NumberKind::Signed, whole), (NumberKind::Double, double), (NumberKind::Missing, missing)];
             for (number, points) in kinds.into_iter().filter(|(_, points)| !points.is_empty()) {
-                to.metrics.push(Metric { descriptor: self.known.descriptor(&descriptor(number)), points });
+                to.metrics
+                    .push(Metric { descriptor: self.known.descriptor(&descriptor(number)), points: points.into() });
             }
         } else {
             let points = distributions::read(data, instrument, &mut self.sets, &mut self.rejected)?;
             if !points.is_empty() {
                 let descriptor = self.known.descriptor(&descriptor(NumberKind::Double));
-                to.histograms.push(HistogramMetric { descriptor, points });
+                to.histograms.push(HistogramMetric { descriptor, points: points.into() });
             }
         }
         Ok(())

@@ -50,7 +50,7 @@ fn metric(rng: &mut Rng) -> Metric {
         descriptor.number = NumberKind::Missing;
     }
     let number = descriptor.number;
-    Metric { descriptor: Arc::new(descriptor), points: repeat(rng, 8, |rng| point(rng, number)) }
+    Metric { descriptor: Arc::new(descriptor), points: repeat(rng, 8, |rng| point(rng, number)).into() }
 }
 
 fn histogram_metric(rng: &mut Rng) -> HistogramMetric {
@@ -59,7 +59,7 @@ fn histogram_metric(rng: &mut Rng) -> HistogramMetric {
     let descriptor = random_descriptor(rng, instrument);
     let number = descriptor.number;
     let points = repeat(rng, 8, |rng| histogram_point(rng, instrument, number));
-    HistogramMetric { descriptor: Arc::new(descriptor), points }
+    HistogramMetric { descriptor: Arc::new(descriptor), points: points.into() }
 }
 
 fn random_descriptor(rng: &mut Rng, instrument: Instrument) -> Descriptor {

@@ -231,7 +231,7 @@ impl Differences {
             if !news.is_empty() {
                 let known = P::of_differences_mut(self).of(source, descriptor);
                 let delta = || Arc::new(Descriptor { temporality: Temporality::Delta, ..(**descriptor).clone() });
-                out.push(Metric { descriptor: known.delta.get_or_insert_with(delta).clone(), points: news });
+                out.push(Metric { descriptor: known.delta.get_or_insert_with(delta).clone(), points: news.into() });
             }
         }
         out

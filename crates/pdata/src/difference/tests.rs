@@ -127,7 +127,7 @@ fn distributions(time: u64, exponential: &[u64], explicit: &[u64], bound: f64) -
     };
     let metric = |instrument, histogram| HistogramMetric {
         descriptor: descriptor(instrument),
-        points: vec![HistogramPoint { attributes: stream(1), start: 10, time, histogram: Arc::new(histogram) }],
+        points: vec![HistogramPoint { attributes: stream(1), start: 10, time, histogram: Arc::new(histogram) }].into(),
     };
     let histograms = vec![
         metric(Instrument::ExponentialHistogram, exponential.into()),

@@ -70,11 +70,15 @@ impl Processor for AttributesProcessor {
             for ScopeMetrics { scope, metrics, histograms: distributions } in scopes {
                 for metric in metrics {
                     let merge = numbers.of(resource, scope, &metric.descriptor);
-                    metric.points = merge.pass(std::mem::take(&mut metric.points), &metric.descriptor, sets);
+                    metric
+                        .points
+                        .change(|points| *points = merge.pass(std::mem::take(points), &metric.descriptor, sets));
                 }
                 for metric in distributions {
                     let merge = histograms.of(resource, scope, &metric.descriptor);
-                    metric.points = merge.pass(std::mem::take(&mut metric.points), &metric.descriptor, sets);
+                    metric
+                        .points
+                        .change(|points| *points = merge.pass(std::mem::take(points), &metric.descriptor, sets));
                 }
             }
         }

@@ -106,11 +106,15 @@ impl Processor for Cardinality {
             for ScopeMetrics { scope, metrics, histograms: distributions } in scopes {
                 for metric in metrics {
                     let ranking = numbers.of(resource, scope, &metric.descriptor);
-                    metric.points = limit.hold(ranking, std::mem::take(&mut metric.points), &metric.descriptor);
+                    metric
+                        .points
+                        .change(|points| *points = limit.hold(ranking, std::mem::take(points), &metric.descriptor));
                 }
                 for metric in distributions {
                     let ranking = histograms.of(resource, scope, &metric.descriptor);
-                    metric.points = limit.hold(ranking, std::mem::take(&mut metric.points), &metric.descriptor);
+                    metric
+                        .points
+                        .change(|points| *points = limit.hold(ranking, std::mem::take(points), &metric.descriptor));
                 }
             }
         }

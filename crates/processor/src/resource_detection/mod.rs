@@ -149,12 +149,18 @@ impl Processor for ResourceDetection {
 }
 
 fn tell_container<P: Sample>(metric: &mut Metric<P>, sets: &mut Sets) {
-    for point in &mut metric.points {
-        if point.attributes().process().is_some_and(|process| process.cgroup.is_some()) {
-            let set = sets.of(point.attributes());
-            *point = point.clone().under(set);
-        }
+    if metric.points.encoded().is_some() {
+        // What came over the wire is about no process.
+        return;
     }
+    metric.points.change(|points| {
+        for point in points {
+            if point.attributes().process().is_some_and(|process| process.cgroup.is_some()) {
+                let set = sets.of(point.attributes());
+                *point = point.clone().under(set);
+            }
+        }
+    });
 }
 
 /// This agent has one resource, a host that sends to it a few.

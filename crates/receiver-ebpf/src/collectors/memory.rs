@@ -108,7 +108,7 @@ impl Reader for Memory {
             let start = source.started;
             push(&Numbers { slot: 0, generation: 0, sets: &sets, start, total: overflow, interval: overflow });
         }
-        metrics.numbers.push(Metric { descriptor: catalog::PAGING_FAULTS.clone(), points });
+        metrics.numbers.push(Metric { descriptor: catalog::PAGING_FAULTS.clone(), points: points.into() });
         metrics
     }
 }

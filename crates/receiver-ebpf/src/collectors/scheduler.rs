@@ -158,7 +158,10 @@ fn empty_metrics() -> Vec<Metric> {
         &catalog::ONCPU_TIME,
         &catalog::MIGRATIONS,
     ];
-    catalog.into_iter().map(|metric| Metric { descriptor: (*metric).clone(), points: Vec::new() }).collect()
+    catalog
+        .into_iter()
+        .map(|metric| Metric { descriptor: (*metric).clone(), points: pdata::Points::default() })
+        .collect()
 }
 
 impl Points {
@@ -184,7 +187,7 @@ impl Points {
     }
 
     fn into_metrics(self) -> Metrics {
-        let waits = Metric { descriptor: catalog::RUNQUEUE_LATENCY.clone(), points: self.waits };
+        let waits = Metric { descriptor: catalog::RUNQUEUE_LATENCY.clone(), points: self.waits.into() };
         Metrics { numbers: self.metrics, histograms: vec![waits] }
     }
 }

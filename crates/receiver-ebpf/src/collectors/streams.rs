@@ -244,8 +244,14 @@ impl Points {
     }
 
     fn into_metrics(self, figures: &impl Figures) -> Metrics {
-        let metric = |(descriptor, points): (&Shared, Vec<Point>)| Metric { descriptor: (*descriptor).clone(), points };
-        let histogram = |(descriptor, points): (&Shared, _)| Metric { descriptor: (*descriptor).clone(), points };
+        let metric = |(descriptor, points): (&Shared, Vec<Point>)| Metric {
+            descriptor: (*descriptor).clone(),
+            points: points.into(),
+        };
+        let histogram = |(descriptor, points): (&Shared, Vec<HistogramPoint>)| Metric {
+            descriptor: (*descriptor).clone(),
+            points: points.into(),
+        };
         Metrics {
             numbers: figures.metrics().into_iter().zip(self.numbers).map(metric).collect(),
             histograms: figures.histograms().into_iter().zip(self.histograms).map(histogram).collect(),

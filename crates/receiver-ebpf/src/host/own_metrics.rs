@@ -48,7 +48,8 @@ pub(super) fn read(
         let own = vec![("ebpf.sub_collector", AttributeValue::Static(collector.name))];
         point(own, time, differences[collector.number].unsigned_abs())
     });
-    let metric = |descriptor: &Shared, points: Vec<Point>| Metric { descriptor: (**descriptor).clone(), points };
+    let metric =
+        |descriptor: &Shared, points: Vec<Point>| Metric { descriptor: (**descriptor).clone(), points: points.into() };
     vec![
         attached(collectors, failed, time),
         metric(&catalog::PROGRAM_ATTACHED, rungs.collect()),

@@ -162,7 +162,8 @@ fn metrics(seen: &Snapshot) -> Vec<Metric> {
         figures.put(&CPU, vec![], used.cpu_seconds.to_bits());
         figures.put(&RSS, vec![], used.resident_bytes);
     }
-    let metric = |(spec, points): (&Spec, _)| Metric { descriptor: Arc::new(spec.descriptor()), points };
+    let metric =
+        |(spec, points): (&Spec, Vec<Point>)| Metric { descriptor: Arc::new(spec.descriptor()), points: points.into() };
     figures.metrics.into_iter().map(metric).collect()
 }
 

@@ -47,7 +47,7 @@ fn batch() -> Arc<Batch> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos().try_into().unwrap();
     let points = vec![Point { attributes: Arc::new(Attributes::new(vec![])), start: 1, time: now, bits: 42 }];
     let (resource, scope) = (Resource::default(), Scope::new("", ""));
-    let metrics = vec![Metric { descriptor: Arc::new(descriptor), points }];
+    let metrics = vec![Metric { descriptor: Arc::new(descriptor), points: points.into() }];
     Arc::new(Batch::of(Arc::new(resource), Arc::new(scope), metrics))
 }
 

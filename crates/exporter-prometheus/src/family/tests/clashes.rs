@@ -42,7 +42,7 @@ fn a_name_that_is_a_line_of_another_family_is_refused_where_it_would_be_one() {
     put(&mut latest, "", named("d", Instrument::Counter), vec![of(vec![], 2, 1)]);
     put(&mut latest, "", named("target.info", Instrument::Gauge), vec![of(vec![], 2, 1)]);
     put(&mut latest, "", named("...", Instrument::Gauge), vec![of(vec![], 2, 1)]);
-    let histograms = vec![HistogramMetric { descriptor: histogram, points }];
+    let histograms = vec![HistogramMetric { descriptor: histogram, points: points.into() }];
     merge(&mut latest, "", Metrics { histograms, ..Metrics::default() });
     let (lines, refused) = with_refused(&latest, Format::TEXT);
     assert_eq!(refused, ["target.info", "...", "d"], "the histogram has a line d_count: {lines:?}");
@@ -81,7 +81,7 @@ fn attributes_that_are_one_label_are_told_side_by_side_in_the_order_of_their_key
     let histogram = ExponentialHistogram::default();
     let le = Arc::new(Attributes::new(vec![("le", text("5"))]));
     let histograms =
-        vec![HistogramMetric { descriptor: Arc::new(latency("")), points: vec![point(&le, 1, histogram)] }];
+        vec![HistogramMetric { descriptor: Arc::new(latency("")), points: vec![point(&le, 1, histogram)].into() }];
     merge(&mut latest, "", Metrics { histograms, ..Metrics::default() });
     let (lines, _) = with_refused(&latest, Format::TEXT);
     assert_eq!(lines[1], r#"ebpf_syscall_duration_seconds_bucket{key_le="5",le="+Inf"} 0"#);
@@ -94,8 +94,10 @@ fn of_two_sources_with_one_series_the_later_point_is_on_the_page() {
         for (host, (time, bits)) in ["a", "b"].into_iter().zip(times.into_iter().zip([10, 20])) {
             let resource = Resource::new(vec![("service.version", AttributeValue::Static(host))]);
             let scope = Arc::new(Scope::new("", ""));
-            let metric =
-                Metric { descriptor: Arc::new(named("m", Instrument::Gauge)), points: vec![of(vec![], bits, time)] };
+            let metric = Metric {
+                descriptor: Arc::new(named("m", Instrument::Gauge)),
+                points: vec![of(vec![], bits, time)].into(),
+            };
             latest.merge(&Batch::of(Arc::new(resource), scope, vec![metric]));
         }
         let (lines, _) = with_refused(&latest, Format::TEXT);

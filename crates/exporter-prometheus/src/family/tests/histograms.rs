@@ -13,7 +13,7 @@ pub(super) fn latency(description: &'static str) -> Descriptor {
 }
 
 pub(super) fn put_histograms(latest: &mut Latest, descriptor: Descriptor, points: Vec<HistogramPoint>) {
-    let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points }];
+    let histograms = vec![HistogramMetric { descriptor: Arc::new(descriptor), points: points.into() }];
     merge(latest, "test", Metrics { histograms, ..Metrics::default() });
 }
 
@@ -71,7 +71,7 @@ fn edges_read_back_as_the_double_and_stand_alone_where_there_are_no_labels() {
     let none = Arc::new(Attributes::new(vec![]));
     let histogram = ExponentialHistogram { scale: 1, offset: -2, counts: [1, 1, 1].into(), ..Default::default() };
     let histograms =
-        vec![HistogramMetric { descriptor: Arc::new(latency("")), points: vec![point(&none, 1, histogram)] }];
+        vec![HistogramMetric { descriptor: Arc::new(latency("")), points: vec![point(&none, 1, histogram)].into() }];
     merge(&mut latest, "", Metrics { histograms, ..Metrics::default() });
     let lines = lines(&latest, Naming::Otel);
     assert_eq!(lines[1], r#"ebpf_syscall_duration_seconds_bucket{le="0.7071067811865476"} 1"#);

@@ -61,7 +61,7 @@ fn error(name: &'static str) -> StaticAttribute {
 }
 
 fn put(latest: &mut Latest, scope: &'static str, descriptor: Descriptor, points: Vec<Point>) {
-    merge(latest, scope, vec![Metric { descriptor: Arc::new(descriptor), points }]);
+    merge(latest, scope, vec![Metric { descriptor: Arc::new(descriptor), points: points.into() }]);
 }
 
 fn merge(latest: &mut Latest, scope: &'static str, metrics: impl Into<Metrics>) {

@@ -30,8 +30,8 @@ fn latest() -> Latest {
         Point { attributes: Arc::new(set), start: 1_500_000_000_250_000_000, time: 1_700_000_000_000_000_000, bits }
     };
     let metrics = vec![
-        Metric { descriptor: Arc::new(counter), points: vec![of(1_500_000_000)] },
-        Metric { descriptor: Arc::new(gauge), points: vec![of(3)] },
+        Metric { descriptor: Arc::new(counter), points: vec![of(1_500_000_000)].into() },
+        Metric { descriptor: Arc::new(gauge), points: vec![of(3)].into() },
     ];
     let text = AttributeValue::Static;
     let attributes = vec![
@@ -129,7 +129,7 @@ fn histograms_have_canonical_edges_and_names_in_quotes_where_they_need_them() {
         ExponentialHistogram { scale: 0, offset: -22, counts: [2, 3].into(), sum: 4_000, ..Default::default() };
     let histograms = vec![HistogramMetric {
         descriptor: Arc::new(latency("")),
-        points: vec![point(&of_syscall("read"), 1, histogram)],
+        points: vec![point(&of_syscall("read"), 1, histogram)].into(),
     }];
     merge(&mut latest, "", Metrics { histograms, ..Metrics::default() });
     let options = Options { send_created: true, ..of(Strategy::NoUtf8EscapingWithSuffixes) };

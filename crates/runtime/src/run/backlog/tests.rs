@@ -26,7 +26,7 @@ fn batch_of(metrics: impl Into<Metrics>) -> Arc<Batch> {
 fn number(instrument: Instrument, temporality: Temporality, id: i64, time: u64) -> Arc<Batch> {
     let descriptor = Arc::new(Descriptor { name: "calls".into(), instrument, temporality, ..Descriptor::default() });
     let points = vec![Point { attributes: stream(id), start: 1, time, bits: time }];
-    batch_of(vec![Metric { descriptor, points }])
+    batch_of(vec![Metric { descriptor, points: points.into() }])
 }
 
 fn batch(id: i64, time: u64) -> Arc<Batch> {
@@ -38,7 +38,7 @@ fn distribution(id: i64, time: u64) -> Arc<Batch> {
     let instrument = Instrument::ExponentialHistogram;
     let descriptor = Arc::new(Descriptor { name: "times".into(), instrument, ..Descriptor::default() });
     let points = vec![HistogramPoint { attributes: stream(id), start: 1, time, histogram }];
-    batch_of(Metrics { histograms: vec![HistogramMetric { descriptor, points }], ..Metrics::default() })
+    batch_of(Metrics { histograms: vec![HistogramMetric { descriptor, points: points.into() }], ..Metrics::default() })
 }
 
 fn bits(batch: &Batch) -> Vec<u64> {
@@ -136,10 +136,10 @@ fn read(time: u64, living: u32) -> (Arc<Batch>, u64) {
         distributions.push(HistogramPoint { attributes, start, time, histogram: histogram.clone() });
     }
     let metrics = Metrics {
-        numbers: vec![Metric { descriptor: descriptor("calls", Instrument::Counter), points }],
+        numbers: vec![Metric { descriptor: descriptor("calls", Instrument::Counter), points: points.into() }],
         histograms: vec![Metric {
             descriptor: descriptor("times", Instrument::ExponentialHistogram),
-            points: distributions,
+            points: distributions.into(),
         }],
     };
     (batch_of(metrics), 100)

@@ -1,0 +1,80 @@
+//! The one message in the body of a gRPC request, put together in a buffer of its own size.
+
+use bytes::{Buf, Bytes};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tonic::{Code, Status};
+
+use crate::packing::Packing;
+
+/// A flag, and a length of four bytes.
+const HEAD: usize = 5;
+
+/// The message in `body`, unpacked, if it has no more than `most` bytes.
+///
+/// Where it is kept, nothing else is: what comes is copied once, out of the connection's buffers.
+pub(crate) async fn message(mut body: Incoming, packing: Option<Packing>, most: usize) -> Result<Bytes, Status> {
+    let (mut head, mut message) = (Head::default(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Status::from_error(error.into()))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        if !head.is_whole() {
+            head.fill(&mut data);
+            if !head.is_whole() {
+                continue;
+            }
+            let length = head.length();
+            if length > most {
+                return Err(Status::out_of_range(format!(
+                    "a message has {length} bytes, more than the limit of {most}"
+                )));
+            }
+            message.reserve_exact(length);
+        }
+        if data.len() > head.length() - message.len() {
+            return Err(Status::internal("a request has more than one message"));
+        }
+        message.extend_from_slice(&data);
+    }
+    if !head.is_whole() || message.len() < head.length() {
+        return Err(Status::internal("a request ends within its message"));
+    }
+    match (head.flag(), packing) {
+        (0, _) => Ok(message.into()),
+        (1, Some(packing)) => match packing.unpack(&message, most) {
+            Ok(Some(message)) => Ok(message.into()),
+            Ok(None) => Err(Status::new(Code::ResourceExhausted, format!("a message has more than {most} bytes"))),
+            Err(error) => Err(Status::internal(format!("a message cannot be unpacked: {error}"))),
+        },
+        (1, None) => Err(Status::internal("a message is packed, and no grpc-encoding says how")),
+        (flag, _) => Err(Status::internal(format!("a message has the flag {flag}, which is none"))),
+    }
+}
+
+/// What stands before a message, as far as it has come.
+#[derive(Default)]
+struct Head {
+    bytes: [u8; HEAD],
+    filled: usize,
+}
+
+impl Head {
+    fn fill(&mut self, data: &mut Bytes) {
+        let count = data.len().min(HEAD - self.filled);
+        data.copy_to_slice(&mut self.bytes[self.filled..self.filled + count]);
+        self.filled += count;
+    }
+
+    fn is_whole(&self) -> bool {
+        self.filled == HEAD
+    }
+
+    fn flag(&self) -> u8 {
+        self.bytes[0]
+    }
+
+    fn length(&self) -> usize {
+        let [_, length @ ..] = self.bytes;
+        u32::from_be_bytes(length) as usize
+    }
+}
