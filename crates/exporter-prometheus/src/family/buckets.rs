@@ -1,6 +1,6 @@
 //! An exponential histogram in Prometheus' two shapes: cumulative buckets with edges, and spans.
 
-use pdata::{Distribution, ExponentialHistogram};
+use pdata::{Distribution, ExponentialHistogram, Summary};
 
 /// Upper edges and the number of observations up to them, but for infinity.
 pub(super) fn of(distribution: &Distribution) -> Vec<(f64, u64)> {
@@ -15,6 +15,15 @@ pub(super) fn of(distribution: &Distribution) -> Vec<(f64, u64)> {
         }
         Distribution::Summary(_) => Vec::new(),
     }
+}
+
+/// Quantiles from the lowest to the highest, each once: whoever sent them need not have seen to that, and two would be
+/// one series.
+pub(super) fn quantiles(summary: &Summary) -> Vec<(f64, f64)> {
+    let mut quantiles: Vec<_> = summary.quantiles.iter().copied().filter(|(quantile, _)| !quantile.is_nan()).collect();
+    quantiles.sort_by(|one, other| one.0.total_cmp(&other.0));
+    quantiles.dedup_by(|one, before| one.0 == before.0);
+    quantiles
 }
 
 /// Upper edges and the number of observations up to them, from the first used bucket to the last.
@@ -148,7 +157,7 @@ mod tests {
         let explicit = ExplicitHistogram { bounds: [1.0, 2.5].into(), counts: [3, 0, 1].into(), ..Default::default() };
         assert_eq!(super::of(&explicit.into()), [(1.0, 3), (2.5, 3)]);
         assert_eq!(super::of(&ExplicitHistogram { count: 7, ..Default::default() }.into()), []);
-        assert_eq!(super::of(&pdata::Summary::default().into()), []);
+        assert_eq!(super::of(&Summary::default().into()), []);
     }
 
     #[test]

@@ -71,10 +71,10 @@ fn put_created(out: &mut Vec<u8>, tag: u8, span: Span) {
 }
 
 fn put_quantiles(out: &mut Vec<u8>, summary: &Summary) {
-    for (quantile, value) in &summary.quantiles {
+    for (quantile, value) in buckets::quantiles(summary) {
         out.extend([0x1a, 18]);
-        put_double(out, 0x09, *quantile);
-        put_double(out, 0x11, *value);
+        put_double(out, 0x09, quantile);
+        put_double(out, 0x11, value);
     }
 }
 

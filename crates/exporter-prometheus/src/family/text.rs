@@ -85,8 +85,8 @@ impl<'f> Writer<'f> {
             let count = Number::Whole(distribution.count());
             let mut sum = *sum;
             if let Distribution::Summary(summary) = &**distribution {
-                for (quantile, value) in &summary.quantiles {
-                    self.sample("", labels, Some(("quantile", *quantile)), &Number::Double(*value), span);
+                for (quantile, value) in buckets::quantiles(summary) {
+                    self.sample("", labels, Some(("quantile", quantile)), &Number::Double(value), span);
                 }
             } else {
                 for (edge, below) in buckets::of(distribution) {
