@@ -13,7 +13,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use crate::intake::{Intake, READ_TIMEOUT, RETRY_AFTER, Refusal};
-use crate::message::message;
+use crate::message::{message, unpacked};
 use crate::packing::Packing;
 
 /// Answers one request.
@@ -40,8 +40,11 @@ async fn take(request: Request<Incoming>, intake: &Intake, max_message: usize) -
     })?;
     let place = intake.place().await.map_err(|refusal| status(&refusal))?;
     let message = timeout(READ_TIMEOUT, message(request.into_body(), packing, max_message)).await;
-    let message = message.map_err(|_| Status::deadline_exceeded("the request took too long to come"))??;
-    let taken = intake.take(message).await.map_err(|refusal| status(&refusal))?;
+    let late = |_| Status::deadline_exceeded("the request took too long to come");
+    let (packing, message) = message.map_err(late)??;
+    let turn = intake.turn().await.map_err(|refusal| status(&refusal))?;
+    let message = unpacked(packing, message, max_message)?;
+    let taken = intake.take(turn, message).await.map_err(|refusal| status(&refusal))?;
     drop(place);
     Ok(otlp::encode_response(taken.rejected, taken.reason))
 }

@@ -31,7 +31,7 @@ const CONNECTIONS: usize = 256;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// What requests may take that were begun when the end comes.
 const GRACE: Duration = Duration::from_secs(3);
-/// What a sender may have under way on one stream, and on one connection: about a request.
+/// What a sender may have under way on one stream, and on one connection, before it is copied to where it stays.
 const WINDOWS: (u32, u32) = (1 << 20, 4 << 20);
 
 /// Serves the connections of `socket` until `stop`; those that are open then may end what they have begun.

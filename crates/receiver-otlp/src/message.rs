@@ -10,10 +10,14 @@ use crate::packing::Packing;
 /// A flag, and a length of four bytes.
 const HEAD: usize = 5;
 
-/// The message in `body`, unpacked, if it has no more than `most` bytes.
+/// The message in `body`, as it came: what it is packed by, and no more than `most` bytes.
 ///
 /// Where it is kept, nothing else is: what comes is copied once, out of the connection's buffers.
-pub(crate) async fn message(mut body: Incoming, packing: Option<Packing>, most: usize) -> Result<Bytes, Status> {
+pub(crate) async fn message(
+    mut body: Incoming,
+    packing: Option<Packing>,
+    most: usize,
+) -> Result<(Option<Packing>, Bytes), Status> {
     let (mut head, mut message) = (Head::default(), Vec::new());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Status::from_error(error.into()))?;
@@ -40,14 +44,20 @@ pub(crate) async fn message(mut body: Incoming, packing: Option<Packing>, most: 
         return Err(Status::internal("a request ends within its message"));
     }
     match (head.flag(), packing) {
-        (0, _) => Ok(message.into()),
-        (1, Some(packing)) => match packing.unpack(&message, most) {
-            Ok(Some(message)) => Ok(message.into()),
-            Ok(None) => Err(Status::new(Code::ResourceExhausted, format!("a message has more than {most} bytes"))),
-            Err(error) => Err(Status::internal(format!("a message cannot be unpacked: {error}"))),
-        },
+        (0, _) => Ok((None, message.into())),
+        (1, Some(packing)) => Ok((Some(packing), message.into())),
         (1, None) => Err(Status::internal("a message is packed, and no grpc-encoding says how")),
         (flag, _) => Err(Status::internal(format!("a message has the flag {flag}, which is none"))),
+    }
+}
+
+/// What is packed in `message`, if that is no more than `most` bytes.
+pub(crate) fn unpacked(packing: Option<Packing>, message: Bytes, most: usize) -> Result<Bytes, Status> {
+    let Some(packing) = packing else { return Ok(message) };
+    match packing.unpack(&message, most) {
+        Ok(Some(message)) => Ok(message.into()),
+        Ok(None) => Err(Status::new(Code::ResourceExhausted, format!("a message has more than {most} bytes"))),
+        Err(error) => Err(Status::internal(format!("a message cannot be unpacked: {error}"))),
     }
 }
 

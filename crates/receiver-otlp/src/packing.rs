@@ -25,7 +25,11 @@ impl Packing {
     /// What is packed in `bytes`, if that is no more than `most` bytes.
     pub(crate) fn unpack(self, bytes: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
         match self {
-            Self::Gzip => read(flate2::read::MultiGzDecoder::new(bytes), bytes.len(), most),
+            Self::Gzip => {
+                // The last four bytes say how many there were, of the last part if it has several.
+                let said = bytes.last_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize);
+                read(flate2::read::MultiGzDecoder::new(bytes), said, most)
+            }
             Self::Zstd => match zstd::zstd_safe::decompress_bound(bytes).map(usize::try_from) {
                 // In one go, straight to where it stays.
                 Ok(Ok(bound)) if bound <= most => {
@@ -33,23 +37,20 @@ impl Packing {
                     unpacked.shrink_to_fit();
                     Ok(Some(unpacked))
                 }
-                _ => read(zstd::Decoder::with_buffer(bytes)?, bytes.len(), most),
+                _ => read(zstd::Decoder::with_buffer(bytes)?, 0, most),
             },
         }
     }
 }
 
 /// All that `reader` yields, if that is no more than `most` bytes.
-fn read(reader: impl Read, packed: usize, most: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::with_capacity(packed.saturating_mul(EXPECTED).min(most));
+fn read(reader: impl Read, expected: usize, most: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::with_capacity(expected.min(most));
     reader.take(most as u64 + 1).read_to_end(&mut bytes)?;
     // It may be kept for long.
     bytes.shrink_to_fit();
     Ok((bytes.len() <= most).then_some(bytes))
 }
-
-/// Metrics shrink at least so much.
-const EXPECTED: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -230,10 +230,13 @@ async fn call(port: u16, path: &str, encoding: Option<&str>, parts: Vec<&'static
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
+/// What to expect of a body in parts, and how its headers say that it is packed.
+type Case = (Code, Option<&'static str>, Vec<&'static [u8]>);
+
 #[tokio::test]
 async fn a_body_is_one_message_however_it_is_cut() {
     let running = running(8, ServerTls::default()).await;
-    let cases: [(Code, Option<&str>, Vec<&'static [u8]>); 9] = [
+    let cases: [Case; 9] = [
         (Code::Ok, None, vec![&[0, 0, 0, 0, 0]]),
         (Code::Ok, None, vec![&[0], &[0, 0], &[0, 2, 0x0a], &[0]]),
         (Code::InvalidArgument, None, vec![&[0, 0, 0, 0, 2, 0x0a, 7]]),

@@ -79,6 +79,7 @@ async fn take(request: Request<Incoming>, form: Form, web: &Web) -> Result<Taken
         Ok(Err(error)) => return Err(fault(StatusCode::BAD_REQUEST, error.to_string())),
         Ok(Ok(body)) => body.to_bytes(),
     };
+    let turn = web.intake.turn().await.map_err(of_refusal)?;
     let body = match Packing::of(encoding.as_ref()) {
         Ok(None) => body,
         Ok(Some(packing)) => {
@@ -96,7 +97,7 @@ async fn take(request: Request<Incoming>, form: Form, web: &Web) -> Result<Taken
             otlp::transcode_json(&body).map_err(|error| fault(StatusCode::BAD_REQUEST, error.to_string()))?.into()
         }
     };
-    web.intake.take(body).await.map_err(of_refusal)
+    web.intake.take(turn, body).await.map_err(of_refusal)
 }
 
 fn unreadable(error: &std::io::Error) -> Fault {
