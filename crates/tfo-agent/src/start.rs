@@ -116,7 +116,7 @@ fn run(
     mut telemetry: Telemetry,
     set_level: &logs::SetLevel,
 ) -> Result<(), Vec<String>> {
-    let (files, watched) = watch::channel(config.files().to_vec());
+    let (files, watched) = watch::channel(reload::marks(config.files()));
     let one = |failure: Failure| vec![failure.to_string()];
     let starting = trace_span!(target: SPANS, parent: None, "start");
     let building = trace_span!(target: SPANS, parent: &starting, "build");
@@ -145,7 +145,7 @@ fn run(
     service.phases = supervisor.told();
     let taken = |logs: Logs, read: &[PathBuf]| {
         set_level(logs.level);
-        files.send_replace(read.to_vec());
+        files.send_replace(reload::marks(read));
     };
     let reloading = Reloading { requests, load: || read(&options.sources), taken };
     tokio.block_on(async {

@@ -64,7 +64,10 @@ fn expect_disabled(agent: Agent, pins: &str, reason: &[&str]) {
 fn without_any_capability_both_missing_ones_are_named_with_the_command_that_gives_them() {
     let (_directory, program) = binary_for_all();
     let pins = pin_path();
-    let agent = start(as_nobody(&program, ""), &pins, "");
+    // Nobody, who has none; a file may still have them, since nothing is bounded.
+    let mut nobody = Command::new("setpriv");
+    nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+    let agent = start(nobody, &pins, "");
     let command = format!("run: sudo setcap cap_bpf,cap_perfmon+ep {} (or start it as root)", program.display());
     let reason = ["Operation not permitted loading BPF programs", "missing CAP_BPF and CAP_PERFMON;", &command];
     expect_disabled(agent, &pins, &reason);
@@ -75,7 +78,14 @@ fn with_only_cap_perfmon_missing_only_that_is_named() {
     let (_directory, program) = binary_for_all();
     let pins = pin_path();
     let agent = start(as_nobody(&program, ",+bpf"), &pins, "");
-    expect_disabled(agent, &pins, &["Operation not permitted loading BPF programs: missing CAP_PERFMON;"]);
+    expect_disabled(
+        agent,
+        &pins,
+        &[
+            "Operation not permitted loading BPF programs: missing CAP_PERFMON, and the bounding set does not allow it either;",
+            "CapabilityBoundingSet= and AmbientCapabilities=CAP_PERFMON",
+        ],
+    );
 }
 
 #[test]

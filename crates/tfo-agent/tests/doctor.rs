@@ -49,7 +49,7 @@ fn pinned(directory: &str) -> Vec<String> {
 fn on_a_sound_host_everything_is_ok_and_every_sub_collector_counts_what_is_made() {
     let answer = Answer::of(binary(), &[]);
     answer.only(&[]).expect("BTF", "ok", &["/sys/kernel/btf/vmlinux"], "");
-    answer.expect("capabilities", "ok", &["effective all that matter"], "");
+    answer.expect("capabilities", "ok", &["effective ", "bounding "], "");
     for name in [
         "kernel",
         "bpffs",
