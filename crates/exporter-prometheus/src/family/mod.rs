@@ -69,14 +69,16 @@ fn write_numbers(options: &Options, plan: &Plan, family: &Family, samples: &Samp
 /// One sample for each resource of which anything is known.
 fn resources(latest: &Latest, options: &Options, format: Format) -> Samples<Number> {
     let mut labels = Labels::new(options, format, &[]);
-    let (mut samples, mut last) = (Samples::default(), None);
+    let (mut samples, mut last, mut sources) = (Samples::default(), None, 0);
     let mut note = |source: Source<'_>| {
         // Metrics of one resource come one after the other.
         let address = std::sync::Arc::as_ptr(source.resource);
         if last.replace(address) != Some(address)
             && let Some(labels) = labels.of_resource(&source.resource.attributes)
         {
-            samples.add(labels, 0, Span::default(), Number::Whole(1));
+            // Each is a source of its own: what is said twice of a resource is said once, and not two.
+            sources += 1;
+            samples.add(labels, sources, Span::default(), Number::Whole(1));
         }
     };
     latest.for_each(|source, _| note(source));
