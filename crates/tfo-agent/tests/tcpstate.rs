@@ -37,19 +37,24 @@ fn transitions_of(sink: &Sink, comm: &str) -> BTreeMap<String, f64> {
     transitions(sink, |stream| stream.1.get("ebpf.comm").is_some_and(|found| found == comm))
 }
 
+/// Waits until the sink holds these transitions of `comm`: the last acknowledgement of a connection may come when its
+/// process is gone.
+fn arrive(sink: &Sink, comm: &str, expected: &BTreeMap<String, f64>) {
+    eventually("the last acknowledgements", 30, || (transitions_of(sink, comm) == *expected).then_some(()));
+}
+
 fn expected(rows: &[(&str, u64)]) -> BTreeMap<String, f64> {
     rows.iter().map(|(words, count)| ((*words).to_owned(), *count as f64)).collect()
 }
 
+fn connecting(count: u64) -> [(&'static str, u64); 2] {
+    [("closed syn_sent", count), ("syn_sent established", count)]
+}
+
 /// Of a client that closes first.
 fn first_to_close(count: u64) -> BTreeMap<String, f64> {
-    expected(&[
-        ("closed syn_sent", count),
-        ("syn_sent established", count),
-        ("established fin_wait_1", count),
-        ("fin_wait_1 fin_wait_2", count),
-        ("fin_wait_2 closed", count),
-    ])
+    let closing = [("established fin_wait_1", count), ("fin_wait_1 fin_wait_2", count), ("fin_wait_2 closed", count)];
+    expected(&[&connecting(count)[..], &closing].concat())
 }
 
 /// Of a server that accepts by itself, closes after the client, and ends.
@@ -82,10 +87,8 @@ fn every_transition_of_a_thousand_connections_is_its_owner_s() {
         expect("srv", "LISTEN", "SYN_RECV", count as f64);
         expect("srv", "CLOSE_WAIT", "LAST_ACK", count as f64);
         expect("srv", "LISTEN", "CLOSE", 1.0);
-        let server = role(&test, "srv");
-        eventually("the same at the sink", 30, || {
-            (transitions_of(&measurement.sink, server) == serving(count)).then_some(())
-        });
+        arrive(&measurement.sink, role(&test, "cli"), &first_to_close(count));
+        arrive(&measurement.sink, role(&test, "srv"), &serving(count));
     }
     let sink = measurement.end();
     for test in ["a4", "a6"] {
@@ -106,37 +109,33 @@ fn what_a_child_accepts_is_its_parent_s_before_and_its_own_after() {
     let measurement = measure();
     Workload::start(main_of("e"), "prefork", &[4, COUNT, 1]).finish();
     Workload::start(main_of("l"), "prefork", &[4, COUNT, 0]).finish();
+    let accepting = [
+        ("closed listen", 1),
+        ("listen syn_received", COUNT),
+        ("syn_received established", COUNT),
+        ("listen closed", 1),
+    ];
+    let second_to_close =
+        [("established close_wait", COUNT), ("close_wait last_ack", COUNT), ("last_ack closed", COUNT)];
+    let first_to_close_of_a_child =
+        [("established fin_wait_1", COUNT), ("fin_wait_1 fin_wait_2", COUNT), ("fin_wait_2 closed", COUNT)];
+    let everybody = [
+        // The client has closed before the accept.
+        (role("e", "mum"), expected(&[&accepting[..], &second_to_close[..1]].concat())),
+        (role("e", "kid"), expected(&second_to_close[1..])),
+        (role("e", "cli"), first_to_close(COUNT)),
+        // The client closes after the child did, which never sent or received a byte.
+        (role("l", "mum"), expected(&accepting)),
+        (role("l", "kid"), expected(&first_to_close_of_a_child)),
+        (role("l", "cli"), expected(&[&connecting(COUNT)[..], &second_to_close].concat())),
+    ];
+    for (comm, all) in &everybody {
+        arrive(&measurement.sink, comm, all);
+    }
     let sink = measurement.end();
-    // The client has closed before the accept.
-    let before = [
-        ("closed listen", 1),
-        ("listen syn_received", COUNT),
-        ("syn_received established", COUNT),
-        ("established close_wait", COUNT),
-        ("listen closed", 1),
-    ];
-    assert_eq!(transitions_of(&sink, role("e", "mum")), expected(&before));
-    let after = [("close_wait last_ack", COUNT), ("last_ack closed", COUNT)];
-    assert_eq!(transitions_of(&sink, role("e", "kid")), expected(&after));
-    assert_eq!(transitions_of(&sink, role("e", "cli")), first_to_close(COUNT));
-    // The client closes after the child did, which never sent or received a byte.
-    let before = [
-        ("closed listen", 1),
-        ("listen syn_received", COUNT),
-        ("syn_received established", COUNT),
-        ("listen closed", 1),
-    ];
-    assert_eq!(transitions_of(&sink, role("l", "mum")), expected(&before));
-    let after = [("established fin_wait_1", COUNT), ("fin_wait_1 fin_wait_2", COUNT), ("fin_wait_2 closed", COUNT)];
-    assert_eq!(transitions_of(&sink, role("l", "kid")), expected(&after));
-    let second_to_close = [
-        ("closed syn_sent", COUNT),
-        ("syn_sent established", COUNT),
-        ("established close_wait", COUNT),
-        ("close_wait last_ack", COUNT),
-        ("last_ack closed", COUNT),
-    ];
-    assert_eq!(transitions_of(&sink, role("l", "cli")), expected(&second_to_close));
+    for (comm, all) in &everybody {
+        assert_eq!(transitions_of(&sink, comm), *all, "{comm}");
+    }
     for test in ["e", "l"] {
         let closed = |name| sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", role(test, name))]);
         assert_eq!([closed("mum"), closed("kid"), closed("cli")], [0.0, COUNT as f64, COUNT as f64], "{test}");
@@ -148,6 +147,7 @@ fn connections_live_as_long_as_they_slept() {
     const COUNT: u64 = 40;
     let measurement = measure();
     let own = facts(&Workload::start(main_of("t"), "script", &[4, COUNT, 50]).finish())["lived_ns"] / 1e9;
+    arrive(&measurement.sink, role("t", "srv"), &serving(COUNT));
     let sink = measurement.end();
     for name in ["cli", "srv"] {
         let labels = [("ebpf.comm", role("t", name))];
