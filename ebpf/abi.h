@@ -25,6 +25,8 @@
 #define IDENTITY_GENERATION_SHIFT 40
 #define IDENTITY_SLOT_MASK 0xfffff
 #define GENERATION_MASK 0xffffff
+/* In a row's generation: no identity is of it any more, though its counters are still to be read. */
+#define GENERATION_CLOSED (1u << 31)
 #define INDEX_MASK 0xfffff
 
 /* Two that are no process. Their keys stand in the first page. */

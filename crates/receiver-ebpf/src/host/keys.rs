@@ -1,8 +1,8 @@
 //! Keys of the table: whose they are, and what they count.
 
 use crate::kernel::{
-    DETAIL_OCTAVE, DETAIL_SHIFT, IDENTITY_GENERATION_SHIFT, IDENTITY_SLOT_MASK, IDENTITY_SLOT_SHIFT, INDEX_MASK,
-    PLAIN_INDICES,
+    DETAIL_OCTAVE, DETAIL_SHIFT, IDENTITY_GENERATION_SHIFT, IDENTITY_SLOT_MASK, IDENTITY_SLOT_SHIFT, INDEX_CONNECTION,
+    INDEX_CONNECTION_END, INDEX_END, INDEX_MASK, INDEX_TRANSITION, PLAIN_INDICES,
 };
 
 /// What a cell counts.
@@ -34,6 +34,11 @@ impl Index {
             octave => Detail::Octave(octave - DETAIL_OCTAVE),
         };
         Self { plain: index % PLAIN_INDICES, detail }
+    }
+
+    /// Whether it counts what sockets do by themselves, also when their process is gone.
+    pub(crate) fn is_of_sockets(self) -> bool {
+        matches!(self.plain, INDEX_CONNECTION..=INDEX_CONNECTION_END | INDEX_TRANSITION..INDEX_END)
     }
 }
 

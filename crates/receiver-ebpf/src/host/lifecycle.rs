@@ -2,19 +2,21 @@
 //!
 //! The slot of a process that has exited stays readable for five minutes, unless
 //! newcomers need it or its cells before: the one that exited first goes first, and
-//! none before every reader has delivered it.
+//! none before every reader has delivered it. Sockets may outlive their process: a slot
+//! is closed before it goes, and what was counted until then is delivered.
 
+use std::collections::HashSet;
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
-use super::keys::owner;
+use super::keys::{Index, owner};
 use super::own_metrics::per_cpu;
-use super::processes::Processes;
+use super::processes::{ProcessEntry, Processes};
 use super::retired::{Retired, retire};
 use super::sizing::Sizing;
 use crate::kernel::{
-    Control, CpuRecord, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, PAGE_SOCKETS, Page, ProcessRow,
-    UNATTRIBUTED_SLOT,
+    Control, CpuRecord, GENERATION_CLOSED, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, PAGE_SOCKETS, Page,
+    ProcessRow, UNATTRIBUTED_SLOT,
 };
 
 /// How long the slot of an exited process is kept while there is no need for it, in ns.
@@ -63,7 +65,7 @@ fn grow_sockets(kernel: &mut Kernel, sizing: &Sizing) {
 /// Puts slots that have not been in the ring yet into it: those of a new page, and of one that an agent did not get
 /// to open.
 pub(crate) fn open_new_slots(kernel: &Kernel, sizing: &Sizing) {
-    for slot in 0..(kernel.pages.len() * PAGE).min(sizing.max_processes as usize) {
+    for slot in 0..slots(kernel, sizing) {
         let rows = &kernel.pages[slot / PAGE].rows;
         if rows.read(slot % PAGE).generation == 0 {
             give(kernel, slot, 1);
@@ -71,38 +73,76 @@ pub(crate) fn open_new_slots(kernel: &Kernel, sizing: &Sizing) {
     }
 }
 
+/// Slots that there are, taken or not.
+fn slots(kernel: &Kernel, sizing: &Sizing) -> usize {
+    (kernel.pages.len() * PAGE).min(sizing.max_processes as usize)
+}
+
 /// Gives back the slots that are due at `now` (CLOCK_MONOTONIC ns); `readers` has a bit for each.
-pub(crate) fn recycle(kernel: &Kernel, processes: &mut Processes, readers: u64, now: u64) {
-    let mut candidates: Vec<(u64, u32, u32)> = processes
+pub(crate) fn recycle(kernel: &Kernel, sizing: &Sizing, processes: &mut Processes, readers: u64, now: u64) {
+    let due = due(kernel, slots(kernel, sizing), processes, readers, now);
+    close(kernel, processes, &due);
+    let read = |entry: &ProcessEntry| entry.closed.is_some_and(|by| by & readers == readers);
+    let going: Vec<(u32, u32)> =
+        processes.iter().filter(|(_, entry)| read(entry)).map(|(slot, entry)| (slot, entry.generation)).collect();
+    let mut retired = Retired::default();
+    clear_cells(kernel, &going, &mut retired);
+    for (slot, generation) in going {
+        clear_slot(kernel, slot as usize, generation, &mut retired);
+        processes.forget(slot);
+    }
+    retire(kernel, &retired);
+}
+
+/// Which of `slots` are to go back, in ascending order: those of which everybody has the final values, as far as room is
+/// wanted, and the old ones.
+fn due(kernel: &Kernel, slots: usize, processes: &Processes, readers: u64, now: u64) -> Vec<u32> {
+    let mut candidates: Vec<(u64, u32)> = processes
         .iter()
-        .filter(|(_, entry)| entry.exited != 0 && entry.delivered & readers == readers)
-        .map(|(slot, entry)| (entry.exited, slot, entry.generation))
+        .filter(|(_, entry)| entry.exited != 0 && entry.delivered & readers == readers && entry.closed.is_none())
+        .map(|(slot, entry)| (entry.exited, slot))
         .collect();
     candidates.sort_unstable();
+    let closed = processes.iter().filter(|(_, entry)| entry.closed.is_some()).count();
     // Half of the slots is kept free for newcomers between two reads, and half of the cells of each page.
-    let wanted = (kernel.pages.len() * PAGE / 2).saturating_sub(usize::try_from(free(kernel)).unwrap_or(0));
+    let free = usize::try_from(free(kernel)).unwrap_or(0) + closed;
+    let wanted = (slots / 2).saturating_sub(free);
     let used: Vec<usize> = kernel.pages.iter().map(used_cells).collect();
     let scarce: Vec<bool> = used.iter().map(|used| *used > CELLS / 2).collect();
     // Of what is left, counts come before histograms.
     let thrifty = used.iter().any(|used| *used > CELLS / 4 * 3);
     kernel.control.at(0, offset_of!(Control, thrifty)).store(u64::from(thrifty), Ordering::Release);
-    let mut due: Vec<(u32, u32)> = (0..)
+    let mut due: Vec<u32> = (0..)
         .zip(candidates)
-        .filter(|(index, (exited, slot, _))| {
+        .filter(|(index, (exited, slot))| {
             *index < wanted
                 || now.saturating_sub(*exited) > RETENTION
                 || scarce.get(*slot as usize / PAGE).is_some_and(|scarce| *scarce)
         })
-        .map(|(_, (_, slot, generation))| (slot, generation))
+        .map(|(_, (_, slot))| slot)
         .collect();
     due.sort_unstable();
-    let mut retired = Retired::default();
-    clear_cells(kernel, &due, &mut retired);
-    for (slot, generation) in due {
-        clear_slot(kernel, slot as usize, generation, &mut retired);
-        processes.forget(slot);
+    due
+}
+
+/// Lets nothing more be counted for the processes in `slots`: what their sockets still do is nobody's from here on.
+/// Those that counted any of that have to be read once more, since it may have been after their last read.
+fn close(kernel: &Kernel, processes: &mut Processes, slots: &[u32]) {
+    if slots.is_empty() {
+        return;
     }
-    retire(kernel, &retired);
+    let chosen = |slot: u32| slots.binary_search(&slot).is_ok();
+    for (slot, entry) in processes.iter_mut().filter(|(slot, _)| chosen(*slot)) {
+        let (page, row) = (&kernel.pages[slot as usize / PAGE], slot as usize % PAGE);
+        set_generation(page, row, page.rows.read(row).tgid, entry.generation | GENERATION_CLOSED);
+        entry.closed = Some(u64::MAX);
+    }
+    let keys = kernel.pages.iter().flat_map(|page| (0..CELLS).map(|cell| page.key(cell).load(Ordering::Acquire)));
+    let with_sockets: HashSet<u32> =
+        keys.filter(|key| Index::of(*key).is_of_sockets()).map(|key| owner(key).0).collect();
+    for (_, entry) in processes.iter_mut().filter(|(slot, _)| chosen(*slot) && with_sockets.contains(slot)) {
+        entry.closed = Some(0);
+    }
 }
 
 fn used_cells(page: &Page) -> usize {
@@ -128,7 +168,7 @@ fn clear_slot(kernel: &Kernel, slot: usize, generation: u32, retired: &mut Retir
 
 /// Puts `slot` into the ring for its life number `generation`.
 fn give(kernel: &Kernel, slot: usize, generation: u32) {
-    set_generation(&kernel.pages[slot / PAGE], slot % PAGE, generation.max(1));
+    set_generation(&kernel.pages[slot / PAGE], slot % PAGE, 0, generation.max(1));
     let tail = kernel.control.at(0, FREE_TAIL);
     let position = tail.load(Ordering::Acquire);
     let entry = usize::try_from(position).unwrap_or(0) & (kernel.free.len() - 1);
@@ -138,7 +178,7 @@ fn give(kernel: &Kernel, slot: usize, generation: u32) {
 
 /// Counters first, then the key: a way with a zero key is free to be claimed. What an earlier life of a
 /// slot left behind goes too.
-fn clear_cells(kernel: &Kernel, due: &[(u32, u32)], retired: &mut Retired) {
+fn clear_cells(kernel: &Kernel, going: &[(u32, u32)], retired: &mut Retired) {
     for page in &kernel.pages {
         for cell in 0..CELLS {
             let key = page.key(cell).load(Ordering::Acquire);
@@ -146,8 +186,8 @@ fn clear_cells(kernel: &Kernel, due: &[(u32, u32)], retired: &mut Retired) {
             if key == 0 || slot >= UNATTRIBUTED_SLOT {
                 continue;
             }
-            let stale = page.rows.read(slot as usize % PAGE).generation != generation;
-            if !stale && due.binary_search(&(slot, generation)).is_err() {
+            let stale = page.rows.read(slot as usize % PAGE).generation & GENERATION_MASK != generation;
+            if !stale && going.binary_search(&(slot, generation)).is_err() {
                 continue;
             }
             retired.add_cell(key, &page.cell(cell));
@@ -159,8 +199,8 @@ fn clear_cells(kernel: &Kernel, due: &[(u32, u32)], retired: &mut Retired) {
     }
 }
 
-fn set_generation(page: &Page, slot: usize, generation: u32) {
-    let word = [0u32, generation];
+fn set_generation(page: &Page, slot: usize, tgid: u32, generation: u32) {
+    let word = [tgid, generation];
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&word[0].to_ne_bytes());
     bytes[4..].copy_from_slice(&word[1].to_ne_bytes());

@@ -9,7 +9,7 @@ use pdata::{Process, UnixNanos};
 use super::cgroups::Cgroups;
 use super::clock::Clock;
 use super::verdicts::Judges;
-use crate::kernel::{Kernel, PAGE_SLOTS, Page, ProcessRow};
+use crate::kernel::{GENERATION_MASK, Kernel, PAGE_SLOTS, Page, ProcessRow};
 
 /// One slot.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub(crate) struct ProcessEntry {
     pub(crate) exited: u64,
     /// One bit per reader that has delivered the final values.
     pub(crate) delivered: u64,
+    /// Once nothing is counted here any more: one bit per reader that has read it since.
+    pub(crate) closed: Option<u64>,
     comm_sequence: u32,
     /// Whether those who judge are others than those that have.
     unjudged: bool,
@@ -138,9 +140,10 @@ impl Processes {
             return;
         }
         let row = page.rows.read(slot % PAGE);
+        let generation = row.generation & GENERATION_MASK;
         let entry = &mut self.entries[slot];
-        if entry.process.is_none() || entry.generation != row.generation {
-            *entry = ProcessEntry { generation: row.generation, ..ProcessEntry::default() };
+        if entry.process.is_none() || entry.generation != generation {
+            *entry = ProcessEntry { generation, ..ProcessEntry::default() };
             self.rename(slot, page, Some(clock.unix(row.born)));
         } else if entry.comm_sequence != row.comm_sequence || entry.unjudged {
             self.rename(slot, page, None);

@@ -191,8 +191,9 @@ impl Running {
         }
         for (_, entry) in self.processes.iter_mut().filter(|(_, entry)| entry.exited != 0) {
             entry.delivered |= bit;
+            entry.closed = entry.closed.map(|by| by | bit);
         }
-        lifecycle::recycle(&self.kernel, &mut self.processes, taken, kernel::monotonic_now());
+        lifecycle::recycle(&self.kernel, &self.config.sizing, &mut self.processes, taken, kernel::monotonic_now());
         lifecycle::grow(&mut self.kernel, &self.config.sizing);
         if leads {
             let collectors = collectors_of(&self.readers);

@@ -13,6 +13,7 @@ pub(crate) const IDENTITY_SLOT_SHIFT: u32 = 20;
 pub(crate) const IDENTITY_GENERATION_SHIFT: u32 = 40;
 pub(crate) const IDENTITY_SLOT_MASK: u64 = 0xf_ffff;
 pub(crate) const GENERATION_MASK: u32 = 0xff_ffff;
+pub(crate) const GENERATION_CLOSED: u32 = 1 << 31;
 pub(crate) const INDEX_MASK: u32 = 0xf_ffff;
 pub(crate) const OVERFLOW_SLOT: u32 = 0xf_ffff;
 pub(crate) const UNATTRIBUTED_SLOT: u32 = 0xf_fffe;
@@ -379,6 +380,7 @@ mod tests {
             ("IDENTITY_SLOT_SHIFT", u64::from(IDENTITY_SLOT_SHIFT)),
             ("IDENTITY_GENERATION_SHIFT", u64::from(IDENTITY_GENERATION_SHIFT)),
             ("GENERATION_MASK", u64::from(GENERATION_MASK)),
+            ("GENERATION_CLOSED", u64::from(GENERATION_CLOSED)),
             ("INDEX_MASK", u64::from(INDEX_MASK)),
             ("OVERFLOW_SLOT", u64::from(OVERFLOW_SLOT)),
             ("UNATTRIBUTED_SLOT", u64::from(UNATTRIBUTED_SLOT)),

@@ -63,14 +63,14 @@ impl Measurement {
     }
 }
 
-/// A configuration with `receivers` that read twice a second, a page and `sink`.
+/// A configuration with `receivers` that read twice a second, unless they say how often, a page and `sink`.
 pub(crate) fn configuration(pins: &str, keys: &str, receivers: &[(&str, &str)], sink: &Sink) -> String {
     let names: Vec<&str> = receivers.iter().map(|(name, _)| *name).collect();
     let each: String = receivers
         .iter()
         .map(|(name, keys)| {
-            let keys = if keys.is_empty() { String::new() } else { format!(", {keys}") };
-            format!("  {name}: {{collection_interval: 500ms{keys} }}\n")
+            let interval = if keys.contains("collection_interval") { "" } else { "collection_interval: 500ms, " };
+            format!("  {name}: {{{interval}{keys}}}\n")
         })
         .collect();
     let keys = if keys.is_empty() { String::new() } else { format!(", {keys}") };
