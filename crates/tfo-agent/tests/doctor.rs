@@ -6,9 +6,10 @@ mod support;
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
-use support::agent::{Agent, as_nobody, binary, binary_for_all, pin_path, without};
+use support::agent::{Agent, as_nobody, as_nobody_with, binary, binary_for_all, pin_path, setpriv, without};
 use support::doctor::{ALL, Answer};
 use support::workload::Workload;
 
@@ -133,7 +134,7 @@ fn a_tracepoint_that_the_kernel_lacks_disables_what_needs_it_and_nothing_else() 
 #[test]
 fn without_any_capability_the_command_that_gives_them_is_told() {
     let (_directory, program) = binary_for_all();
-    let answer = Answer::of(only_bounding(&program, "+bpf,+perfmon"), &[]);
+    let answer = Answer::of(nobody(&program, "", ",+bpf,+perfmon"), &[]);
     let command = format!("run: sudo setcap cap_bpf,cap_perfmon+ep {}", program.display());
     answer.expect("capabilities", "wrong", &["missing CAP_BPF and CAP_PERFMON"], &command);
     answer.answers("capabilities", NOT_PERMITTED);
@@ -146,16 +147,7 @@ fn without_any_capability_the_command_that_gives_them_is_told() {
 #[test]
 fn with_only_cap_perfmon_missing_only_that_is_named() {
     let (_directory, program) = binary_for_all();
-    let mut command = Command::new("setpriv");
-    command.args([
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        "--inh-caps=-all,+bpf",
-        "--ambient-caps=-all,+bpf",
-    ]);
-    command.args(["--bounding-set=-all,+bpf,+perfmon"]).arg(&program);
-    let answer = Answer::of(command, &[]);
+    let answer = Answer::of(nobody(&program, ",+bpf", ",+bpf,+perfmon"), &[]);
     let check = answer.check("capabilities");
     assert_eq!(check["found"], "missing CAP_PERFMON", "{check:#}");
     answer.expect("capabilities", "wrong", &[], "run: sudo setcap cap_bpf,cap_perfmon+ep");
@@ -344,15 +336,8 @@ const ALONE: &str = "changes the whole machine: for those of make test-kernels, 
 fn machine_without_btf_where_perf_is_refused_the_sysctl_is_told() {
     assert!(std::env::var_os("TFO_SLOW").is_some(), "{ALONE}");
     let _level = Setting::change("/proc/sys/kernel/perf_event_paranoid", "3");
-    let wrapper = [
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        "--inh-caps=-all,+bpf,+perfmon,+dac_read_search",
-        "--ambient-caps=-all,+bpf,+perfmon,+dac_read_search",
-        "--bounding-set=-all,+bpf,+perfmon,+dac_read_search",
-    ];
+    let capabilities = ",+bpf,+perfmon,+dac_read_search";
+    let wrapper = setpriv(capabilities, capabilities);
     let answer = Answer::of(without(&[BTF], &wrapper), &[]);
     let found = ["kernel.perf_event_paranoid is 3"];
     let mend = "run: sudo sysctl kernel.perf_event_paranoid=2";
@@ -375,11 +360,7 @@ fn machine_whose_switches_are_off_is_told_them() {
 #[ignore = "needs a kernel of its own: for those of make test-kernels, which run what is ignored"]
 fn machine_before_5_11_with_little_locked_memory_is_told_so_and_later_ones_work() {
     let (_directory, program) = binary_for_all();
-    let mut command = Command::new("sh");
-    command.args(["-ec", "ulimit -l 64; exec \"$@\"", "sh", "setpriv"]);
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+bpf,+perfmon"]);
-    command.args(["--ambient-caps=-all,+bpf,+perfmon", "--bounding-set=-all,+bpf,+perfmon"]).arg(&program);
-    let answer = Answer::of(command, &[]);
+    let answer = Answer::of(as_nobody_with(&program, ",+bpf,+perfmon", "64"), &[]);
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     if release.starts_with("5.10") {
         let (found, mend) = (["locked memory is limited to 64 KiB"], "LimitMEMLOCK=infinity");
@@ -413,10 +394,10 @@ fn every_entry_of_the_guide_and_every_command_of_it_is_made_for_real_above() {
     }
 }
 
-/// The agent as `nobody`, without any capability but free to be given those of `bounding`.
-fn only_bounding(program: &std::path::Path, bounding: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--ambient-caps=-all"]);
-    command.arg(format!("--bounding-set=-all,{bounding}")).arg(program);
+/// The agent as `nobody`, who holds `held` and is free to be given `bounding`.
+fn nobody(program: &Path, held: &str, bounding: &str) -> Command {
+    let words = setpriv(held, bounding);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg(program);
     command
 }

@@ -6,12 +6,11 @@ mod support;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::num::NonZero;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use support::agent::{Agent, binary, kill, pin_path};
+use support::agent::{Agent, as_nobody, binary, binary_for_all, kill, pin_path};
 use support::eventually;
 use support::workload::{Workload, comm};
 
@@ -112,25 +111,14 @@ service:
     ))
 }
 
-/// The agent's binary, run as somebody who may do nothing with BPF.
-fn as_nobody() -> (tempfile::TempDir, Command) {
-    let directory = tempfile::tempdir().unwrap();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = directory.path().join("tfo-agent");
-    fs::copy(binary().get_program(), &program).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
-    command.arg(program);
-    (directory, command)
-}
-
 #[test]
 fn against_an_agent_it_shows_what_that_has_counted_without_any_right() {
     for (keys, family) in [("", "tfo_ebpf_syscall_count"), (", naming: otel", "ebpf_syscalls_total")] {
         let name = comm(&format!("page{}", keys.len()));
         let agent = agent(keys);
         let url = format!("http://{}/metrics", agent.address(0));
-        let (_directory, command) = as_nobody();
+        let (_directory, program) = binary_for_all();
+        let command = as_nobody(&program, "");
         let arguments = ["--url", &url, "--batch", "--totals", "-d", "0.3", "--filter", name];
         let tables = Tables::start(command, &arguments);
         let mut workload = expect_step(&tables, name);
@@ -160,7 +148,8 @@ fn what_cannot_be_shown_is_said_in_one_line_and_by_the_exit_code() {
     assert!(code == Some(2) && text.contains("http://localhost:8888/metrics"), "{text}");
     let (code, text) = top(binary(), &["--once", "--own", "--set", "receivers.ebpf_syscals.histograms=true"]);
     assert!(code == Some(2) && text.contains("did you mean"), "{text}");
-    let (_directory, nobody) = as_nobody();
+    let (_directory, program) = binary_for_all();
+    let nobody = as_nobody(&program, "");
     let (code, text) = top(nobody, &["--once", "--own"]);
     assert!(code == Some(1) && text.contains("CAP_BPF") && text.contains("nothing could be attached"), "{text}");
 }

@@ -83,8 +83,9 @@ fn switches_equal_proc_to_the_last_one_and_times_but_for_a_moment_each() {
         let waited: f64 = schedstat.split_whitespace().nth(1).unwrap().parse().unwrap();
         let (on_cpu, in_queue) = (sum("ebpf.sched.oncpu.time"), sum("ebpf.sched.runqueue.time"));
         println!("{what}: on CPU {on_cpu} of {cpu_ns} ns, waited {in_queue} of {waited} ns, switches {kernel:?}");
-        // The clock is read at the tracepoint, the kernel's own a moment before or after.
-        let margin = |of: f64| of * 0.02 + f64::from(slow()) * (2e6 + 1e3 * kernel.iter().sum::<f64>());
+        // The clock is read at the tracepoint, the kernel's own a moment before or after: it may be the moment in which a
+        // host takes the virtual CPU away.
+        let margin = |of: f64| of * 0.02 + f64::from(slow()) * (10e6 + 1e3 * kernel.iter().sum::<f64>());
         assert!((on_cpu - cpu_ns).abs() < margin(cpu_ns), "{what}: {on_cpu} ns on a CPU, by its own clock {cpu_ns}");
         assert!((in_queue - waited).abs() < margin(waited), "{what}: {in_queue} ns waited, to the kernel {waited}");
         rivals.into_iter().chain([load]).for_each(|load| drop(load.finish()));
@@ -234,7 +235,7 @@ fn file_operations_are_exact_and_of_an_unknown_type() {
 #[test]
 fn nothing_of_bpf_is_used_that_4_15_has_not() {
     let workload = program();
-    let wrapper = [workload.to_str().unwrap(), "-", "bpf-of-4-15"];
+    let wrapper = [workload.to_str().unwrap(), "-", "bpf-of-4-15"].map(str::to_owned);
     let receivers = [
         ("ebpf_syscalls", "histograms: false"),
         ("ebpf_network", ""),

@@ -171,26 +171,33 @@ pub(crate) fn binary_for_all() -> (tempfile::TempDir, PathBuf) {
     (directory, program)
 }
 
-/// The agent as `nobody`, with `capabilities` in the words of setpriv(1) and no others.
-pub(crate) fn as_nobody(program: &std::path::Path, capabilities: &str) -> Command {
-    let mut command = Command::new("sh");
-    // As a service manager does: before Linux 5.11 maps are locked memory, of which others may have 64 KiB.
-    command.args(["-c", r#"ulimit -l unlimited 2>/dev/null; exec "$@""#, "sh"]);
-    // With its path, since busybox has one of its own that can do less.
+/// What makes a program one of `nobody` that holds `held`, in the words of setpriv(1), and may be given `bounding`.
+pub(crate) fn setpriv(held: &str, bounding: &str) -> Vec<String> {
+    // With its path, since busybox has one of its own that can do less, and prefers it.
     let path = std::env::var_os("PATH").unwrap();
-    command.arg(std::env::split_paths(&path).map(|place| place.join("setpriv")).find(|file| file.exists()).unwrap());
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    for set in ["inh", "ambient", "bounding"] {
-        let flag = if set == "bounding" { "set" } else { "caps" };
-        command.arg(format!("--{set}-{flag}=-all{capabilities}"));
-    }
-    command.arg(program);
+    let file = std::env::split_paths(&path).map(|place| place.join("setpriv")).find(|file| file.exists()).unwrap();
+    let sets = [("inh-caps", held), ("ambient-caps", held), ("bounding-set", bounding)];
+    let user = [&file.display().to_string(), "--reuid=65534", "--regid=65534", "--clear-groups"].map(str::to_owned);
+    user.into_iter().chain(sets.map(|(set, capabilities)| format!("--{set}=-all{capabilities}"))).collect()
+}
+
+/// The agent as `nobody` with `capabilities` and no others, and as much locked memory as `limit` says (KiB).
+pub(crate) fn as_nobody_with(program: &std::path::Path, capabilities: &str, limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"ulimit -l "$0" 2>/dev/null; exec "$@""#, limit]);
+    command.args(setpriv(capabilities, capabilities)).arg(program);
     command
+}
+
+/// The agent as `nobody` with `capabilities` and no others.
+pub(crate) fn as_nobody(program: &std::path::Path, capabilities: &str) -> Command {
+    // As a service manager does: before Linux 5.11 maps are locked memory, of which others may have 64 KiB.
+    as_nobody_with(program, capabilities, "unlimited")
 }
 
 /// The agent in a mount namespace of its own, where empty file systems lie over `directories`, by `wrapper` where there
 /// is one.
-pub(crate) fn without(directories: &[&str], wrapper: &[&str]) -> Command {
+pub(crate) fn without(directories: &[&str], wrapper: &[String]) -> Command {
     let mut command = Command::new("unshare");
     // What is not there need not be hidden.
     let script = r#"while [ "$1" != -- ]; do [ ! -d "$1" ] || mount -t tmpfs none "$1"; shift; done; shift; exec "$@""#;
