@@ -82,7 +82,7 @@ test-clean: ## make run and make test in a clean Debian, where each is the only 
 
 test-not-linux: ## the agent as it is where there is no Linux
 	@scripts/setup.sh build
-	$(CARGO) test --locked -p tfo-agent --features stub --test not_linux
+	$(CARGO) test --workspace --locked --features tfo-agent/stub --test not_linux
 
 soak: ## ten minutes of processes and connections that come and go: the agent neither grows nor errs
 	@scripts/setup.sh test
