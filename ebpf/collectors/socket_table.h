@@ -97,6 +97,42 @@ __noinline __u32 claim_socket(__u32 page, __u32 number, __u64 address)
 	return NO_SOCKET;
 }
 
+/* Where the state of a socket stands. */
+struct socket_place {
+	struct socket_bucket *bucket; /* NULL: nowhere */
+	__u32 index;                  /* its way in the low bits */
+};
+
+static __always_inline struct socket_place place_at(__u32 index)
+{
+	struct socket_place place = {
+		.bucket = index == NO_SOCKET ? NULL : socket_bucket(index >> 13, index >> 3),
+		.index = index,
+	};
+
+	return place;
+}
+
+/* Of the socket at `address`. Most stand in the first bucket of the first page for them. */
+static __always_inline struct socket_place place_of(__u64 address)
+{
+	__u32 zero = 0, first;
+	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
+	__u64 hash = SOCKET_HASH(address);
+	struct socket_place place = {};
+
+	if (!control)
+		return place;
+	socket_pages(control, hash, &first);
+	place.bucket = socket_bucket(first, FIRST_SOCKETS(hash));
+	int way = place.bucket ? way_of_socket(place.bucket, address) : -1;
+
+	if (way < 0)
+		return place_at(find_socket(address));
+	place.index = SOCKET_INDEX(first, FIRST_SOCKETS(hash), way);
+	return place;
+}
+
 static __always_inline void note_socket(int more)
 {
 	struct cpu_record *record = this_cpu();
@@ -131,24 +167,24 @@ __noinline __u32 make_socket(__u64 address)
 	return NO_SOCKET;
 }
 
-static __always_inline struct socket_state *socket_at(__u32 index)
+static __always_inline struct socket_state *socket_at(struct socket_place *place)
 {
-	struct socket_bucket *bucket = index == NO_SOCKET ? NULL : socket_bucket(index >> 13, index >> 3);
+	struct socket_bucket *bucket = place->bucket;
 
 	if (!bucket)
 		return NULL;
 	CHECKED(bucket);
-	return &bucket->state[index & (BUCKET_WAYS - 1)];
+	return &bucket->state[place->index & (BUCKET_WAYS - 1)];
 }
 
-/* The state of the socket at `address`, which stands at `index`, goes. */
-static __always_inline void forget_socket(__u32 index, __u64 address)
+/* The state of the socket at `address`, which stands at `place`, goes. */
+static __always_inline void forget_socket(struct socket_place *place, __u64 address)
 {
-	struct socket_bucket *bucket = index == NO_SOCKET ? NULL : socket_bucket(index >> 13, index >> 3);
+	struct socket_bucket *bucket = place->bucket;
 
 	if (!bucket)
 		return;
 	CHECKED(bucket);
-	if (SWAP(bucket->address[index & (BUCKET_WAYS - 1)], LOCK_SOCKET(index), address, 0))
+	if (SWAP(bucket->address[place->index & (BUCKET_WAYS - 1)], LOCK_SOCKET(place->index), address, 0))
 		note_socket(-1);
 }

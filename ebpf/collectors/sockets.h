@@ -34,16 +34,13 @@ static __always_inline bool is_live(__u32 state)
 
 /* The state of a socket that is seen here for the first time has `seen` 0. Only one that lives gets any: it ends with
  * the transition to TCP_CLOSE. */
-static __always_inline __u32 place_of_socket(__u64 address, __u32 tcp_state)
-{
-	__u32 index = find_socket(address);
-
-	return index == NO_SOCKET && is_live(tcp_state) ? make_socket(address) : index;
-}
-
 static __always_inline struct socket_state *socket_state(__u64 address, __u32 tcp_state)
 {
-	return socket_at(place_of_socket(address, tcp_state));
+	struct socket_place place = place_of(address);
+
+	if (!place.bucket && is_live(tcp_state))
+		place = place_at(make_socket(address));
+	return socket_at(&place);
 }
 
 /* What the kernel counted before we did is not ours to count. */
@@ -65,7 +62,8 @@ static __always_inline __u64 inherited(struct socket_state *child, struct sock *
 
 	if (!node || READ_AT(listener, sock, __sk_common.skc_state) != TCP_LISTEN)
 		return 0;
-	struct socket_state *state = socket_at(find_socket((__u64)listener));
+	struct socket_place place = place_at(find_socket((__u64)listener));
+	struct socket_state *state = socket_at(&place);
 
 	return state ? state->identity : 0;
 }

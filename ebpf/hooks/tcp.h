@@ -12,16 +12,16 @@
 
 static __always_inline void tcp_transition(struct cpu_record *record, struct sock *sk, __u64 address, int old, int new)
 {
-	__u32 place = find_socket(address);
+	struct socket_place place = place_of(address);
 
 	/* Those that stand in the table are of TCP. */
-	if (place == NO_SOCKET) {
+	if (!place.bucket) {
 		if (!is_tcp(sk))
 			return;
 		if (is_live(new))
-			place = make_socket(address);
+			place = place_at(make_socket(address));
 	}
-	struct socket_state *state = socket_at(place);
+	struct socket_state *state = socket_at(&place);
 
 	if (state) {
 		/* Whatever stood here of a closed one is another's. */
@@ -39,7 +39,7 @@ static __always_inline void tcp_transition(struct cpu_record *record, struct soc
 		return;
 	if (state && collect_tcpstate)
 		count_connection_end(record, sk, owner, state->established);
-	forget_socket(place, address);
+	forget_socket(&place, address);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -73,7 +73,8 @@ int BPF_PROG(tfo_tcp_again, struct sock *sk, int old, int new)
 	/* The word of this CPU may be another transition's, which came between the two. What stands of the socket
 	 * itself decides, and nothing does of one that has been seen closing. */
 	__u64 address = address_of(record, PROGRAM_TCP_AGAIN, sk);
-	struct socket_state *state = socket_at(find_socket(address));
+	struct socket_place place = place_at(find_socket(address));
+	struct socket_state *state = socket_at(&place);
 
 	if (state ? state->seen != TRANSITION(old, new) : old == TCP_CLOSE || old == TCP_LISTEN)
 		tcp_transition(record, sk, address, old, new);
