@@ -26,6 +26,14 @@ static __always_inline __u8 kind_of(__s32 call)
 	return call_kinds[call & (2 * SYSCALL_NUMBERS - 1)];
 }
 
+/* Whether a call of this number gives another name, be it the 64-bit or the 32-bit one. */
+static __always_inline bool may_rename(long number)
+{
+	__u32 call = number & (SYSCALL_NUMBERS - 1);
+
+	return (call_kinds[call] | call_kinds[call + SYSCALL_NUMBERS]) & CALL_RENAME;
+}
+
 static __always_inline bool is_compat(struct task_struct *task)
 {
 	struct thread_info___x86 *x86 = (void *)&task->thread_info;

@@ -18,14 +18,14 @@
 static __always_inline void call_entered(struct cpu_record *current, void *registers, long number)
 {
 	__u32 denied = denials(current->identity);
-	__s32 call = call_of(number, running_task());
-	__u8 kind = kind_of(call);
 
 	/* With another name comes another verdict. */
-	if (is_unwanted(denied, FOLLOWED_AT_ENTRY) && !(kind & CALL_RENAME)) {
+	if (is_unwanted(denied, FOLLOWED_AT_ENTRY) && !may_rename(number)) {
 		begin_unwanted_call(current);
 		return;
 	}
+	__s32 call = call_of(number, running_task());
+	__u8 kind = kind_of(call);
 	bool wanted = kind & CALL_RENAME || (collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1));
 	__u32 file = FILE_UNKNOWN;
 
