@@ -95,7 +95,7 @@ func (all objects) rights(what string) (faults []string) {
 	may, _ := json.Marshal(pod.Containers[0].SecurityContext)
 	wanted := `"capabilities":{"add":["BPF","PERFMON"],"drop":["ALL"]}`
 	if strings.Contains(what, "privileged") {
-		wanted = `{"privileged":true}`
+		wanted = `{"privileged":true,"runAsUser":0,"runAsGroup":0`
 	}
 	if !strings.Contains(string(may), wanted) {
 		faults = append(faults, fmt.Sprintf("%s is not in %s", wanted, may))

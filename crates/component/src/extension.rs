@@ -65,7 +65,7 @@ pub trait Extension: Send {
 pub enum Need {
     /// To write, make and remove files in this directory.
     Write(PathBuf),
-    /// To remove directories and files in this directory.
+    /// To remove empty directories in this directory.
     Remove(PathBuf),
     /// To call bpf(2).
     Bpf,

@@ -51,8 +51,9 @@ const CLONE_THREAD: u64 = 0x1_0000;
 const PR_SET_NAME: u64 = 15;
 /// `PR_SET_VMA`, by which allocators name their memory.
 const PR_SET_VMA: u64 = 0x5356_4d41;
-/// Is it a terminal (two ways to ask), how wide is it, how much is there to read, do not block, close at exec.
-const IOCTLS: [u64; 6] = [0x5401, 0x802c_542a, 0x5413, 0x541b, 0x5421, 0x5451];
+/// Is it a terminal (two ways to ask), how wide is it, how much is there to read, do not block, close at exec; and which
+/// number has an interface, where an address names one (`fe80::1%eth0`).
+const IOCTLS: [u64; 7] = [0x5401, 0x802c_542a, 0x5413, 0x541b, 0x5421, 0x5451, 0x8933];
 /// Create a map, put a map into another, pin, tell of a map, and walk by an iterator.
 const BPF_COMMANDS: [u64; 6] = [0, 2, 6, 15, 28, 33];
 

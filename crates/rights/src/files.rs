@@ -40,7 +40,8 @@ fn try_to(keep: &Keep) -> Result<landlock::RestrictionStatus, RulesetError> {
     {
         ruleset = ruleset.add_rule(PathBeneath::new(root, AccessFs::ReadFile | AccessFs::ReadDir))?;
     }
-    let removed = AccessFs::RemoveDir | AccessFs::RemoveFile;
+    // Landlock's rights hold for all below: files there may be anybody's.
+    let removed = BitFlags::from(AccessFs::RemoveDir);
     let write = keep.write.iter().map(|path| (path, written()));
     for (path, rights) in write.chain(keep.remove.iter().map(|path| (path, removed))) {
         // Where there is none, whoever wants to write there will say so.

@@ -90,8 +90,10 @@ impl<F: Figures> Reader for Streams<F> {
             let mut owner = Owner { process: None, overflow: slot == OVERFLOW_SLOT, start: started };
             if slot < UNATTRIBUTED_SLOT {
                 let Some(entry) = processes.present(kernel, slot, generation) else { return };
-                // Sockets outlive their process, and go on counting for it.
-                if entry.delivered & reader != 0 && stream.ledger.last().1 == total {
+                // Sockets outlive their process, and go on counting for it: also into another part of a histogram, of
+                // which all parts are told then.
+                let is_part = matches!(index.detail, Detail::Octave(_)) && index.is_of_sockets();
+                if entry.delivered & reader != 0 && stream.ledger.last().1 == total && !is_part {
                     return;
                 }
                 (total, interval) = stream.ledger.advance(entry.epoch, total);

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use super::keys::{Index, owner};
 use super::own_metrics::per_cpu;
 use super::processes::{ProcessEntry, Processes};
-use super::retired::{Retired, retire};
+use super::retired::retire;
 use super::sizing::Sizing;
 use crate::kernel::{
     Control, CpuRecord, GENERATION_CLOSED, GENERATION_MASK, Kernel, PAGE_CELLS, PAGE_SLOTS, PAGE_SOCKETS, Page,
@@ -42,7 +42,10 @@ pub(crate) fn grow(kernel: &mut Kernel, sizing: &Sizing) {
             return;
         }
         if let Err(error) = kernel.add_page(stripes) {
-            tracing::warn!(%error, pages = kernel.pages.len(), "ebpf: no page of slots can be added, newcomers overflow");
+            if kernel.may_complain() {
+                let pages = kernel.pages.len();
+                tracing::warn!(%error, pages, "ebpf: no page of slots can be added, newcomers overflow");
+            }
             return;
         }
         open_new_slots(kernel, sizing);
@@ -56,7 +59,9 @@ fn grow_sockets(kernel: &mut Kernel, sizing: &Sizing) {
     let used = per_cpu(kernel, offset_of!(CpuRecord, open_sockets)).cast_signed().max(0).cast_unsigned();
     while kernel.socket_pages() < u64::from(sizing.socket_pages) && used >= kernel.socket_pages() * PAGE_SOCKETS / 2 {
         if let Err(error) = kernel.add_socket_page() {
-            tracing::warn!(%error, "ebpf: no page of sockets can be added, new connections have no owner");
+            if kernel.may_complain() {
+                tracing::warn!(%error, "ebpf: no page of sockets can be added, new connections have no owner");
+            }
             return;
         }
     }
@@ -78,30 +83,35 @@ fn slots(kernel: &Kernel, sizing: &Sizing) -> usize {
     (kernel.pages.len() * PAGE).min(sizing.max_processes as usize)
 }
 
-/// Gives back the slots that are due at `now` (CLOCK_MONOTONIC ns); `readers` has a bit for each.
-pub(crate) fn recycle(kernel: &Kernel, sizing: &Sizing, processes: &mut Processes, readers: u64, now: u64) {
-    let due = due(kernel, slots(kernel, sizing), processes, readers, now);
-    close(kernel, processes, &due);
-    let read = |entry: &ProcessEntry| entry.closed.is_some_and(|by| by & readers == readers);
-    let going: Vec<(u32, u32)> =
-        processes.iter().filter(|(_, entry)| read(entry)).map(|(slot, entry)| (slot, entry.generation)).collect();
-    let mut retired = Retired::default();
-    clear_cells(kernel, &going, &mut retired);
-    for (slot, generation) in going {
-        clear_slot(kernel, slot as usize, generation, &mut retired);
-        processes.forget(slot);
+/// Closes the slots that are due at `now` (CLOCK_MONOTONIC ns): nothing more is counted for their processes, and what
+/// their sockets still do is nobody's from here on. To be called before a read.
+///
+/// Those that have counted anything of sockets are read by everybody once more, since that may have been after their last
+/// read; of the others it is enough to have been read since the exit.
+pub(crate) fn close(kernel: &Kernel, sizing: &Sizing, processes: &mut Processes, now: u64) {
+    let due = due(kernel, slots(kernel, sizing), processes, now);
+    if due.is_empty() {
+        return;
     }
-    retire(kernel, &retired);
+    let chosen = |slot: u32| due.binary_search(&slot).is_ok();
+    for (slot, entry) in processes.iter_mut().filter(|(slot, _)| chosen(*slot)) {
+        let (page, row) = (&kernel.pages[slot as usize / PAGE], slot as usize % PAGE);
+        set_generation(page, row, page.rows.read(row).tgid, entry.generation | GENERATION_CLOSED);
+        entry.closed = Some(entry.delivered);
+    }
+    let keys = kernel.pages.iter().flat_map(|page| (0..CELLS).map(|cell| page.key(cell).load(Ordering::Acquire)));
+    let with_sockets: HashSet<u32> =
+        keys.filter(|key| Index::of(*key).is_of_sockets()).map(|key| owner(key).0).collect();
+    for (_, entry) in processes.iter_mut().filter(|(slot, _)| chosen(*slot) && with_sockets.contains(slot)) {
+        entry.closed = Some(0);
+    }
 }
 
-/// Which of `slots` are to go back, in ascending order: those of which everybody has the final values, as far as room is
-/// wanted, and the old ones.
-fn due(kernel: &Kernel, slots: usize, processes: &Processes, readers: u64, now: u64) -> Vec<u32> {
-    let mut candidates: Vec<(u64, u32)> = processes
-        .iter()
-        .filter(|(_, entry)| entry.exited != 0 && entry.delivered & readers == readers && entry.closed.is_none())
-        .map(|(slot, entry)| (entry.exited, slot))
-        .collect();
+/// Which of `slots` are to go back, in ascending order: those of processes that have exited, as far as room is wanted, and
+/// the old ones.
+fn due(kernel: &Kernel, slots: usize, processes: &Processes, now: u64) -> Vec<u32> {
+    let exited = processes.iter().filter(|(_, entry)| entry.exited != 0 && entry.closed.is_none());
+    let mut candidates: Vec<(u64, u32)> = exited.map(|(slot, entry)| (entry.exited, slot)).collect();
     candidates.sort_unstable();
     let closed = processes.iter().filter(|(_, entry)| entry.closed.is_some()).count();
     // Half of the slots is kept free for newcomers between two reads, and half of the cells of each page.
@@ -125,23 +135,15 @@ fn due(kernel: &Kernel, slots: usize, processes: &Processes, readers: u64, now: 
     due
 }
 
-/// Lets nothing more be counted for the processes in `slots`: what their sockets still do is nobody's from here on.
-/// Those that counted any of that have to be read once more, since it may have been after their last read.
-fn close(kernel: &Kernel, processes: &mut Processes, slots: &[u32]) {
-    if slots.is_empty() {
-        return;
-    }
-    let chosen = |slot: u32| slots.binary_search(&slot).is_ok();
-    for (slot, entry) in processes.iter_mut().filter(|(slot, _)| chosen(*slot)) {
-        let (page, row) = (&kernel.pages[slot as usize / PAGE], slot as usize % PAGE);
-        set_generation(page, row, page.rows.read(row).tgid, entry.generation | GENERATION_CLOSED);
-        entry.closed = Some(u64::MAX);
-    }
-    let keys = kernel.pages.iter().flat_map(|page| (0..CELLS).map(|cell| page.key(cell).load(Ordering::Acquire)));
-    let with_sockets: HashSet<u32> =
-        keys.filter(|key| Index::of(*key).is_of_sockets()).map(|key| owner(key).0).collect();
-    for (_, entry) in processes.iter_mut().filter(|(slot, _)| chosen(*slot) && with_sockets.contains(slot)) {
-        entry.closed = Some(0);
+/// Gives back the slots that are closed and read; `readers` has a bit for each that has to. To be called after a read.
+pub(crate) fn recycle(kernel: &Kernel, processes: &mut Processes, readers: u64) {
+    let is_read = |entry: &ProcessEntry| entry.exited != 0 && entry.closed.is_some_and(|by| by & readers == readers);
+    let going: Vec<(u32, u32)> =
+        processes.iter().filter(|(_, entry)| is_read(entry)).map(|(slot, entry)| (slot, entry.generation)).collect();
+    clear_cells(kernel, &going);
+    for (slot, generation) in going {
+        clear_slot(kernel, slot as usize, generation);
+        processes.forget(slot);
     }
 }
 
@@ -155,9 +157,9 @@ pub(crate) fn free(kernel: &Kernel) -> u64 {
     tail.saturating_sub(kernel.control.at(0, FREE_HEAD).load(Ordering::Acquire))
 }
 
-fn clear_slot(kernel: &Kernel, slot: usize, generation: u32, retired: &mut Retired) {
+fn clear_slot(kernel: &Kernel, slot: usize, generation: u32) {
     let page = &kernel.pages[slot / PAGE];
-    retired.add_slot(&page.slot(slot % PAGE));
+    retire(kernel, |retired| retired.add_slot(&page.slot(slot % PAGE)));
     for stripe in &page.counters {
         stripe.slots.clear(slot % PAGE);
     }
@@ -178,7 +180,7 @@ fn give(kernel: &Kernel, slot: usize, generation: u32) {
 
 /// Counters first, then the key: a way with a zero key is free to be claimed. What an earlier life of a
 /// slot left behind goes too.
-fn clear_cells(kernel: &Kernel, going: &[(u32, u32)], retired: &mut Retired) {
+fn clear_cells(kernel: &Kernel, going: &[(u32, u32)]) {
     for page in &kernel.pages {
         for cell in 0..CELLS {
             let key = page.key(cell).load(Ordering::Acquire);
@@ -190,7 +192,7 @@ fn clear_cells(kernel: &Kernel, going: &[(u32, u32)], retired: &mut Retired) {
             if !stale && going.binary_search(&(slot, generation)).is_err() {
                 continue;
             }
-            retired.add_cell(key, &page.cell(cell));
+            retire(kernel, |retired| retired.add_cell(key, &page.cell(cell)));
             for stripe in &page.counters {
                 stripe.cells.clear(cell);
             }

@@ -54,8 +54,10 @@ impl Retired {
     }
 }
 
-/// Notes what is about to be cleared; in the maps, so that the next agent knows it too.
-pub(crate) fn retire(kernel: &Kernel, retired: &Retired) {
+/// Notes what is about to be cleared, just before it is; in the maps, so that the next agent knows it too.
+pub(crate) fn retire(kernel: &Kernel, add: impl FnOnce(&mut Retired)) {
+    let mut retired = Retired::default();
+    add(&mut retired);
     for (collector, events) in retired.0.iter().enumerate() {
         if *events > 0 {
             kernel.control.at(0, offset_of!(Control, retired) + collector * 8).fetch_add(*events, Ordering::Relaxed);

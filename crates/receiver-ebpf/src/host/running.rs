@@ -175,6 +175,7 @@ impl Running {
         let Some(collector) = self.readers.get(id.0).copied() else { return Metrics::default() };
         self.carry();
         self.processes.refresh(&self.kernel, &mut self.clock);
+        lifecycle::close(&self.kernel, &self.config.sizing, &mut self.processes, kernel::monotonic_now());
         let bit = bit(id.0);
         let time = self.clock.now();
         let mut metrics = Metrics::default();
@@ -193,7 +194,7 @@ impl Running {
             entry.delivered |= bit;
             entry.closed = entry.closed.map(|by| by | bit);
         }
-        lifecycle::recycle(&self.kernel, &self.config.sizing, &mut self.processes, taken, kernel::monotonic_now());
+        lifecycle::recycle(&self.kernel, &mut self.processes, taken);
         lifecycle::grow(&mut self.kernel, &self.config.sizing);
         if leads {
             let collectors = collectors_of(&self.readers);

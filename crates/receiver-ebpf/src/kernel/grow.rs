@@ -2,6 +2,7 @@
 
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use aya::maps::MapData;
 
@@ -25,6 +26,10 @@ impl Kernel {
             return Ok(());
         }
         let number = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
+        if let Some(pins) = &self.pins {
+            // What an attempt has left that came to nothing: no slot of it was handed out.
+            pins.page(number).take(1 + stripes as usize).for_each(|path| drop(std::fs::remove_file(path)));
+        }
         if let Some(helper) = &self.helper {
             let made = helper.page(number, stripes, self.stripes).and_then(|maps| Page::received(&maps));
             self.pages.push(made.map_err(|error| fault("tfo_counters", format!("page: {error}")))?);
@@ -39,6 +44,13 @@ impl Kernel {
         self.install(number, &maps)?;
         self.pages.push(page);
         Ok(())
+    }
+
+    /// Whether a map that could not be added is to be told of: once a minute, since it is tried ten times a second.
+    pub(crate) fn may_complain(&mut self) -> bool {
+        let due = self.complained.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
+        self.complained = if due { Some(Instant::now()) } else { self.complained };
+        due
     }
 
     /// Maps the pages that an earlier agent left.

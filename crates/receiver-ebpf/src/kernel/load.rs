@@ -4,6 +4,7 @@ use std::mem::offset_of;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use aya::maps::{Map, MapData};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
@@ -98,6 +99,8 @@ pub(crate) struct Kernel {
     pub(crate) pages: Vec<Page>,
     /// `None` where the pages are memory of our own.
     pub(super) outer: Option<OuterMaps>,
+    /// When somebody was last told that a map could not be added.
+    pub(super) complained: Option<Instant>,
     /// What calls bpf(2) for us, once we may not.
     pub(super) helper: Option<Helper>,
     /// What fills the pages there.
@@ -180,6 +183,7 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
         cpus: maps.map("tfo_cpus", options.cpus)?,
         overflow: maps.overflow(options.stripes)?,
         outer: Some(maps.outer()?),
+        complained: None,
         helper: None,
         mirror: None,
         pages: Vec::new(),

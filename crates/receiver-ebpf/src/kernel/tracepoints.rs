@@ -39,6 +39,7 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
         overflow: Counters::anonymous_overflow().map_err(failed)?,
         pages: Vec::new(),
         outer: None,
+        complained: None,
         helper: None,
         mirror: Some(mirror),
         stripes: 1,

@@ -16,12 +16,14 @@ use std::process::ExitCode;
 
 use runtime::Config;
 
-use crate::{cli, start};
+use crate::{cli, rights, start};
 use report::{Check, Report, Section};
 use view::Style;
 
 /// Looks, and prints what was found.
 pub(crate) fn doctor(options: &cli::Doctor) -> ExitCode {
+    // As the agent does when it starts.
+    rights::take_up();
     let config = match read(options) {
         Ok(config) => config,
         Err(code) => return code,

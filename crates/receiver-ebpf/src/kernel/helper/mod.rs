@@ -7,6 +7,7 @@
 mod serve;
 mod wire;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::mem::offset_of;
@@ -37,6 +38,8 @@ pub(super) struct Helper {
     walks: Vec<&'static str>,
     /// Its own number, as the initial PID namespace counts.
     tgid: u64,
+    /// Answers still to come, to requests that were given up.
+    owed: Cell<u32>,
 }
 
 impl Helper {
@@ -51,7 +54,8 @@ impl Helper {
         if let Some(pins) = &kernel.pins {
             command.arg(pins.maps());
         }
-        let mut helper = Self { child: command.spawn()?, socket: Some(ours), walks: Vec::new(), tgid: 0 };
+        let mut helper =
+            Self { child: command.spawn()?, socket: Some(ours), walks: Vec::new(), tgid: 0, owed: Cell::new(0) };
         drop(command);
         helper.hand_over(kernel)?;
         Ok(helper)
@@ -101,7 +105,13 @@ impl Helper {
     fn ask(&self, request: &Request, descriptors: &[BorrowedFd<'_>]) -> io::Result<Vec<OwnedFd>> {
         let Some(socket) = &self.socket else { return Err(io::Error::other("it has ended")) };
         wire::send(socket, &request.bytes(), descriptors)?;
-        let (text, descriptors) = wire::receive(socket)?;
+        let (text, descriptors) = loop {
+            let answer = wire::receive(socket).inspect_err(|_| self.owed.set(self.owed.get() + 1))?;
+            match self.owed.get() {
+                owed @ 1.. if !answer.0.is_empty() => self.owed.set(owed - 1),
+                _ => break answer,
+            }
+        };
         match &*text {
             wire::DONE => Ok(descriptors),
             [] => Err(io::Error::other("it has ended")),

@@ -55,6 +55,7 @@ impl Own {
         let built = config.build();
         let mut service =
             built.map_err(|failures| failed(failures.iter().map(ToString::to_string).collect::<Vec<_>>()))?;
+        crate::rights::take_up();
         service.prepare().map_err(|failure| failed(vec![failure.to_string()]))?;
         Ok(Self { service, readings })
     }
