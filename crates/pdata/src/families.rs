@@ -23,7 +23,7 @@ pub(crate) struct Family<F> {
     pub(crate) resource: Arc<Resource>,
     pub(crate) scope: Arc<Scope>,
     pub(crate) descriptor: Arc<Descriptor>,
-    hash: u64,
+    pub(crate) hash: u64,
     pub(crate) value: F,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Origin<'a> {
         Self { resource, scope, hash: hasher.finish() }
     }
 
-    fn hash_of(&self, descriptor: &Descriptor) -> u64 {
+    pub(crate) fn hash_of(&self, descriptor: &Descriptor) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.hash, &descriptor.name, &descriptor.unit).hash(&mut hasher);
         hasher.finish()
@@ -66,6 +66,11 @@ impl<F> Families<F> {
 
     pub(crate) fn get(&self, source: Origin<'_>, descriptor: &Arc<Descriptor>) -> Option<&Family<F>> {
         self.position(source, descriptor, source.hash_of(descriptor)).map(|position| &self.list[position])
+    }
+
+    pub(crate) fn get_mut(&mut self, source: Origin<'_>, descriptor: &Arc<Descriptor>) -> Option<&mut F> {
+        let position = self.position(source, descriptor, source.hash_of(descriptor))?;
+        Some(&mut self.list[position].value)
     }
 
     /// Keeps those that `keep` says yes to.

@@ -258,4 +258,4 @@ pub(crate) fn is_total(instrument: Instrument) -> bool {
 }
 
 /// Receivers have overflow streams of their own; two totals under one name would be one too few.
-const FOLDED_BY: &str = "tfo.folded_by";
+pub(crate) const FOLDED_BY: &str = "tfo.folded_by";

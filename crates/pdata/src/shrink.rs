@@ -1,6 +1,7 @@
 //! What is kept for an absent far side, held within limits: the streams that ended first go first.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::difference::{Differences, Resume};
 use crate::families::Origin;
@@ -72,10 +73,13 @@ impl Known {
         Self { acknowledged, in_flight: 0 }
     }
 
-    /// That the far side is being sent `batch`, whole or in parts: nobody knows which of its streams it has until
-    /// [`land`](Self::land) says that it is over.
-    pub fn launch(&mut self, batch: &Batch) {
-        self.in_flight = latest(batch);
+    /// That the far side is being sent the `parts` of a batch from now on: nobody knows which of its streams it has
+    /// until [`land`](Self::land) says that it is over.
+    pub fn launch<'a>(&mut self, parts: impl Iterator<Item = &'a Batch> + Clone, now: Instant) {
+        self.in_flight = parts.clone().map(latest).max().unwrap_or_default();
+        if let Acknowledged::Exactly(differences) = &mut self.acknowledged {
+            differences.launch(parts, now);
+        }
     }
 
     /// That nothing is on the way any more.

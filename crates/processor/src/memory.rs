@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pdata::{Attributes, Descriptor, Resource, Scope, UnixNanos};
 
@@ -87,11 +88,14 @@ impl<P: Sample> Memory<P> {
     }
 }
 
-/// Something about each metric of each source; of the metrics seen last, if they are too many.
+/// Something about each metric of each source, until it has been gone for long; of the metrics seen last, if they are
+/// too many.
 #[derive(Debug)]
 pub(crate) struct Families<F> {
     families: HashMap<Family, (u64, F)>,
     clock: u64,
+    /// When those who had gone were looked for last, by both clocks.
+    swept: (u64, Instant),
 }
 
 /// Whose metric it is, and which.
@@ -99,14 +103,30 @@ type Family = (Arc<Resource>, Arc<Scope>, Arc<Descriptor>);
 
 const MOST_FAMILIES: usize = 1 << 16;
 
+/// A metric is forgotten that was not seen for so long, and at the latest after twice that time: its source may have been
+/// cut off, and go on where it stopped.
+const GONE_AFTER: Duration = Duration::from_secs(24 * 3600);
+
 impl<F> Default for Families<F> {
     fn default() -> Self {
-        Self { families: HashMap::new(), clock: 0 }
+        Self { families: HashMap::new(), clock: 0, swept: (0, Instant::now()) }
+    }
+}
+
+impl<F> Families<F> {
+    /// Forgets who has not been seen since the last time, where that is long ago.
+    fn sweep(&mut self, now: Instant) {
+        let (clock, last) = self.swept;
+        if now.saturating_duration_since(last) >= GONE_AFTER {
+            self.families.retain(|_, (used, _)| *used > clock);
+            self.swept = (self.clock, now);
+        }
     }
 }
 
 impl<F: Default> Families<F> {
     pub(crate) fn of(&mut self, resource: &Arc<Resource>, scope: &Arc<Scope>, descriptor: &Arc<Descriptor>) -> &mut F {
+        self.sweep(Instant::now());
         self.clock += 1;
         let family = (resource.clone(), scope.clone(), descriptor.clone());
         if self.families.len() >= MOST_FAMILIES && !self.families.contains_key(&family) {
@@ -145,6 +165,23 @@ mod tests {
             });
             assert_eq!(alive.count() + 1, kept, "one batch every {step} ns");
         }
+    }
+
+    #[test]
+    fn a_metric_is_forgotten_when_it_was_not_seen_for_a_day() {
+        let mut families = Families::<u64>::default();
+        let batch = batch(vec![]);
+        let (resource, scope) = (&batch.resources[0].resource, &batch.resources[0].scopes[0].scope);
+        let gone = &batch.resources[0].scopes[0].metrics[0].descriptor;
+        let here = Arc::new(Descriptor { name: "here".into(), ..(**gone).clone() });
+        let began = Instant::now();
+        *families.of(resource, scope, gone) = 7;
+        for (hours, left) in [(23, 2), (25, 2), (48, 2), (50, 1), (75, 1)] {
+            *families.of(resource, scope, &here) = 8;
+            families.sweep(began + Duration::from_secs(hours * 3600));
+            assert_eq!(families.families.len(), left, "{hours}");
+        }
+        assert_eq!((*families.of(resource, scope, &here), *families.of(resource, scope, gone)), (8, 0));
     }
 
     #[test]

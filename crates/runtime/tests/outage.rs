@@ -171,6 +171,16 @@ async fn every_point_is_in_one_of_the_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_that_goes_in_parts_every_six_minutes_is_told_once() {
+    for outcomes in ["accept", "accept, accept, accept, accept, accept, accept, permanent"] {
+        let sink = format!("temporality: delta, part: 7, outcomes: [{outcomes}]");
+        let summary = run("births: 2, stay: 40, every: 6m, reads: 30", &sink, 30 * 360).await;
+        let totals = totals(&summary, "sink");
+        assert_eq!((sum("sink", "calls"), sum("sink", "times")), (counted(), counted()), "{outcomes}: {totals:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delta_exporter_goes_on_where_the_last_one_ended_and_without_storage_tells_nothing_twice() {
     let sink = "temporality: delta, sending_queue: {storage: memory}";
     run("births: 0, stay: 30, reads: 100", sink, 0).await;

@@ -1,29 +1,35 @@
 //! Cumulative totals to deltas: what a far side has acknowledged of every stream, and what came since.
 //!
 //! Only what was acknowledged is subtracted, so what a failed request would have said is in the next one. With a
-//! [`digest`] of each stream the whole may be kept over a restart ([`state`]).
+//! [`digest`] of each stream the whole may be kept over a restart ([`state`]). How many are known is bounded ([`places`]).
 
+mod clock;
 mod digest;
+mod evicted;
+mod places;
 mod state;
+mod streams;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
-use crate::families::{Families, Origin, same};
+use crate::families::{Families, Origin};
 use crate::kind::Kind;
 use crate::overflow::is_total;
 use crate::series::Series;
 use crate::{
-    Attributes, Batch, Descriptor, HistogramPoint, Metric, NumberKind, Point, ResourceMetrics, Sample, ScopeMetrics,
-    Temporality, UnixNanos,
+    Batch, Descriptor, HistogramPoint, Metric, NumberKind, Point, ResourceMetrics, Sample, ScopeMetrics, Temporality,
+    UnixNanos,
 };
+use clock::{Clock, Tick};
 use digest::Digest;
+use evicted::Evicted;
 use state::Kept;
+use streams::Entry;
+pub(crate) use streams::Streams;
 
 /// What a far side has of every stream.
 #[derive(Debug)]
@@ -36,10 +42,13 @@ pub struct Differences {
     restored: HashMap<Digest, Kept>,
     /// Whether an earlier agent told all that the far side has.
     complete: bool,
-    /// When the first batch came after that.
-    resumed: Option<UnixNanos>,
-    /// Hashes of streams that were sent, and left or found no place while there were too many; and older ones.
-    evicted: [HashSet<u64>; 2],
+    clock: Clock,
+    /// When the first batch was taken after that, and the last.
+    resumed: Option<Tick>,
+    committed: Tick,
+    /// Batch in which nobody is left to give way.
+    full: Option<Tick>,
+    evicted: Evicted,
 }
 
 /// What [`Differences`] may know, and what it may take for new.
@@ -52,34 +61,6 @@ pub struct Limits {
     pub fresh: UnixNanos,
     /// Whether [`Differences::save`] will be asked for.
     pub saved: bool,
-}
-
-/// The streams of one metric.
-#[derive(Debug)]
-pub(crate) struct Streams<P> {
-    entries: HashTable<Entry<P>>,
-    /// Number of the commit, and the latest time of any point.
-    round: u64,
-    now: UnixNanos,
-    /// The metric as it leaves.
-    delta: Option<Arc<Descriptor>>,
-    digest: Option<Digest>,
-}
-
-#[derive(Debug)]
-struct Entry<P> {
-    /// The last point of which something was sent.
-    point: P,
-    /// When the stream was there last.
-    seen: UnixNanos,
-    round: u64,
-    digest: Digest,
-}
-
-impl<P> Default for Streams<P> {
-    fn default() -> Self {
-        Self { entries: HashTable::new(), round: 0, now: 0, delta: None, digest: None }
-    }
 }
 
 /// What there is to send of a point.
@@ -99,9 +80,6 @@ pub struct Since {
     pub left_out: usize,
 }
 
-/// A stream is forgotten that was in so many requests not, and for so long.
-const FORGET_AFTER: (u64, UnixNanos) = (3, 300_000_000_000);
-
 impl Differences {
     /// Knows of no stream yet.
     #[must_use]
@@ -113,8 +91,11 @@ impl Differences {
             limits,
             restored: HashMap::new(),
             complete: false,
+            clock: Clock::default(),
             resumed: None,
-            evicted: Default::default(),
+            committed: 0,
+            full: None,
+            evicted: Evicted::new(limits.streams),
         }
     }
 
@@ -123,6 +104,7 @@ impl Differences {
         // Who has no digest yet could not be saved.
         let saved = self.limits.saved;
         self.limits = other.limits;
+        self.evicted.resize(self.limits.streams);
         if self.limits.saved && !saved {
             fn of<P: Kind>(differences: &mut Differences) {
                 for family in P::of_differences_mut(differences).iter_mut() {
@@ -148,10 +130,7 @@ impl Differences {
     /// What `batch` says beyond what was [committed](Self::commit). What is no total, and what is a delta already,
     /// stays as it is.
     #[must_use]
-    pub fn since(&mut self, batch: &Batch) -> Since {
-        if self.streams() >= self.limits.streams {
-            self.evict();
-        }
+    pub fn since(&self, batch: &Batch) -> Since {
         let mut left_out = 0;
         let mut resources = Vec::with_capacity(batch.resources.len());
         for ResourceMetrics { resource, scopes } in &batch.resources {
@@ -173,18 +152,16 @@ impl Differences {
 
     /// That the far side has what [`since`](Self::since) made of `batch`.
     pub fn commit(&mut self, batch: &Batch) {
-        let mut now = 0;
+        let short = !self.make_room(batch);
         for ResourceMetrics { resource, scopes } in &batch.resources {
             for ScopeMetrics { scope, metrics, histograms } in scopes {
                 let source = Origin::new(resource, scope);
-                metrics.iter().for_each(|metric| now = now.max(self.note(source, metric)));
-                histograms.iter().for_each(|metric| now = now.max(self.note(source, metric)));
+                metrics.iter().for_each(|metric| self.note(source, metric, short));
+                histograms.iter().for_each(|metric| self.note(source, metric, short));
             }
         }
-        let resumed = *self.resumed.get_or_insert(now);
-        if now.saturating_sub(resumed) > FORGET_AFTER.1 {
-            self.restored = HashMap::new();
-        }
+        self.committed = self.clock.now;
+        self.resumed.get_or_insert(self.committed);
     }
 
     /// What the far side has of the stream of `point`.
@@ -206,13 +183,14 @@ impl Differences {
     }
 
     fn metrics<P: Kind + Resume>(
-        &mut self,
+        &self,
         source: Origin<'_>,
         metrics: &[Metric<P>],
         left_out: &mut usize,
     ) -> Vec<Metric<P>> {
         let mut out = Vec::with_capacity(metrics.len());
-        for Metric { descriptor, points } in metrics {
+        for metric in metrics {
+            let Metric { descriptor, points } = metric;
             if !converts(descriptor) {
                 out.push(Metric { descriptor: descriptor.clone(), points: points.clone() });
                 continue;
@@ -229,9 +207,10 @@ impl Differences {
                 }
             }
             if !news.is_empty() {
-                let known = P::of_differences_mut(self).of(source, descriptor);
-                let delta = || Arc::new(Descriptor { temporality: Temporality::Delta, ..(**descriptor).clone() });
-                out.push(Metric { descriptor: known.delta.get_or_insert_with(delta).clone(), points: news.into() });
+                let known = P::of_differences(self).get(source, descriptor);
+                let descriptor = known.and_then(|family| family.value.delta.clone());
+                let descriptor = descriptor.unwrap_or_else(|| as_delta(&metric.descriptor));
+                out.push(Metric { descriptor, points: news.into() });
             }
         }
         out
@@ -249,76 +228,54 @@ impl Differences {
             }
             return News::Some(since.within(point.start().max(base.time()), point.time()));
         }
-        let stream = point.attributes().stored_hash();
-        if self.evicted.iter().any(|evicted| evicted.contains(&stream)) {
+        let stream = Evicted::key(source.hash_of(descriptor), point.attributes().stored_hash());
+        if self.evicted.has(stream, point.start()) {
             return News::Unknown;
         }
         let before = !self.complete && point.start() < self.limits.fresh;
         if before || point.is_zero(number) { News::Nothing } else { News::Some(point.clone()) }
     }
 
-    /// Remembers the points of a metric, and tells the latest time of any.
-    fn note<P: Kind + Resume>(&mut self, source: Origin<'_>, metric: &Metric<P>) -> UnixNanos {
-        let Metric { descriptor, points } = metric;
+    /// Remembers the points of a metric, of which not all may find a place where these are `short`.
+    fn note<P: Kind + Resume>(&mut self, source: Origin<'_>, Metric { descriptor, points }: &Metric<P>, short: bool) {
         if !converts(descriptor) {
-            return 0;
+            return;
         }
-        let (number, most, saved) = (descriptor.number, self.limits.streams, self.limits.saved);
+        let (number, most, saved, now) = (descriptor.number, self.limits.streams, self.limits.saved, self.clock.now);
         let mut streams = self.streams;
-        let (mut restored, mut evicted) = (std::mem::take(&mut self.restored), std::mem::take(&mut self.evicted));
-        let known = P::of_differences_mut(self).of(source, descriptor);
+        let mut restored = std::mem::take(&mut self.restored);
+        let mut evicted = std::mem::replace(&mut self.evicted, Evicted::new(0));
+        // Where nobody finds a place nothing is kept of the metric.
+        let none = streams >= most && restored.is_empty();
+        let (mut nobody, families) = (Streams::default(), P::of_differences_mut(self));
+        let known = if none { families.get_mut(source, descriptor) } else { Some(families.of(source, descriptor)) };
+        let known = known.unwrap_or(&mut nobody);
+        known.delta.get_or_insert_with(|| as_delta(descriptor));
         let prefix = (saved || !restored.is_empty())
             .then(|| *known.digest.get_or_insert_with(|| Digest::of_metric(source, descriptor)));
         let points = || points.iter().filter(|point| !point.is_missing(number));
-        known.now = points().map(Sample::time).fold(known.now, u64::max);
-        // Where places are few they are for those that go on.
-        let tight = streams + restored.len() + metric.points.len() > most;
-        if tight {
-            streams -= known.evict(&mut evicted[0]);
-        }
-        let round = known.round;
+        let (family, latest) = (source.hash_of(descriptor), points().map(Sample::time).max());
         for point in points() {
             if let Some(entry) = known.entry_mut(point.attributes()) {
-                (entry.seen, entry.round) = (entry.seen.max(point.time()), round);
                 entry.take(point, number);
                 continue;
             }
-            let hash = point.attributes().stored_hash();
+            let key = Evicted::key(family, point.attributes().stored_hash());
             let digest = prefix.map(|prefix| prefix.with(point.attributes())).unwrap_or_default();
             let base = restored.remove(&digest).and_then(|kept| P::resume(&kept, point));
-            let full = streams + restored.len() >= most;
-            if full || (tight && point.time() < known.now) {
-                evicted[0].insert(hash);
+            // Where places are few they are for those that go on.
+            let ended = short && base.is_none() && Some(point.time()) < latest;
+            if ended || streams + restored.len() >= most {
+                evicted.insert(key, point.start());
                 continue;
             }
-            for evicted in &mut evicted {
-                evicted.remove(&hash);
-            }
+            evicted.remove(key);
             streams += 1;
-            let point_before = base.unwrap_or_else(|| point.clone());
-            let mut entry = Entry { point: point_before, seen: point.time(), round, digest };
+            let mut entry = Entry::new(base.unwrap_or_else(|| point.clone()), digest, now);
             entry.take(point, number);
             known.insert(entry);
         }
-        streams -= known.end_round();
-        let now = known.now;
         (self.streams, self.restored, self.evicted) = (streams, restored, evicted);
-        now
-    }
-
-    /// Forgets who was not there when its metric was read last, but for who they were.
-    fn evict(&mut self) {
-        fn of<P: Kind>(differences: &mut Differences, gone: &mut HashSet<u64>) -> usize {
-            let families = P::of_differences_mut(differences).iter_mut();
-            families.map(|family| family.value.evict(gone)).sum()
-        }
-        let mut gone = std::mem::take(&mut self.evicted[0]);
-        self.streams -= of::<Point>(self, &mut gone) + of::<HistogramPoint>(self, &mut gone);
-        self.evicted[0] = gone;
-        if self.evicted[0].len() > self.limits.streams {
-            self.evicted.swap(0, 1);
-            self.evicted[0] = HashSet::new();
-        }
     }
 }
 
@@ -336,53 +293,11 @@ fn converts(descriptor: &Descriptor) -> bool {
     total && descriptor.temporality == Temporality::Cumulative
 }
 
+fn as_delta(descriptor: &Descriptor) -> Arc<Descriptor> {
+    Arc::new(Descriptor { temporality: Temporality::Delta, ..descriptor.clone() })
+}
+
 /// Whether `point` was read before `base`, a point of the same stream: what it counted is in that one.
 pub(crate) fn is_late<P: Sample>(point: &P, base: &P) -> bool {
     point.time() < base.time() && !point.began_after(base)
-}
-
-impl<P: Sample> Entry<P> {
-    /// Takes `point` for what the far side has; one of which nothing was sent leaves the time as it is, where the next
-    /// difference begins.
-    fn take(&mut self, point: &P, number: NumberKind) {
-        let same = point.since(&self.point, number).is_zero(number);
-        if !is_late(point, &self.point) && !same {
-            self.point = point.clone();
-        }
-    }
-}
-
-impl<P: Sample> Streams<P> {
-    fn entry(&self, stream: &Arc<Attributes>) -> Option<&Entry<P>> {
-        self.entries.find(stream.stored_hash(), |entry| same(entry.point.attributes(), stream))
-    }
-
-    fn entry_mut(&mut self, stream: &Arc<Attributes>) -> Option<&mut Entry<P>> {
-        self.entries.find_mut(stream.stored_hash(), |entry| same(entry.point.attributes(), stream))
-    }
-
-    fn insert(&mut self, entry: Entry<P>) {
-        let hash = entry.point.attributes().stored_hash();
-        self.entries.insert_unique(hash, entry, |entry| entry.point.attributes().stored_hash());
-    }
-
-    /// Forgets who was not there at the last time, but for the hash, and tells how many.
-    fn evict(&mut self, gone: &mut HashSet<u64>) -> usize {
-        let (now, before) = (self.now, self.entries.len());
-        let left = self.entries.extract_if(|entry| entry.seen < now);
-        gone.extend(left.map(|entry| entry.point.attributes().stored_hash()));
-        before - self.entries.len()
-    }
-
-    /// Forgets who has not been there for long, and tells how many.
-    fn end_round(&mut self) -> usize {
-        let ((rounds, time), round, now) = (FORGET_AFTER, self.round, self.now);
-        let before = self.entries.len();
-        self.entries.retain(|entry| round - entry.round < rounds || now.saturating_sub(entry.seen) < time);
-        if self.entries.capacity() / 4 > self.entries.len() {
-            self.entries.shrink_to(2 * self.entries.len(), |entry| entry.point.attributes().stored_hash());
-        }
-        self.round += 1;
-        before - self.entries.len()
-    }
 }

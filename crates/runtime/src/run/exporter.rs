@@ -163,8 +163,8 @@ impl ExporterTask {
 
     /// Delivers `batch` in parts; says no where some of them were given up.
     async fn transmit(&mut self, batch: Arc<Batch>, began: Instant) -> bool {
-        self.inbox.backlog.known.launch(&batch);
         self.current = self.exporter.split(batch).into();
+        self.inbox.backlog.known.launch(self.current.iter().map(|part| &**part), began.into_std());
         while let Some(part) = self.current.front().cloned() {
             let outcome = self.deliver(&part, began).await;
             self.current.pop_front();
@@ -283,7 +283,8 @@ impl ExporterTask {
             count(&self.counters.lost, left_out);
             warn!(
                 points = left_out,
-                "points lost: more streams than max_streams, of these it is not known what was sent"
+                "points lost: of these streams it is not known what was sent, for there were more than max_streams, or \
+                 they did not come for long"
             );
         }
     }

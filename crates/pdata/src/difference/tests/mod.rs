@@ -1,8 +1,14 @@
 //! Differences: what goes out, what waits for the next request, and what a next agent goes on from.
 
+mod places;
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::{
-    AttributeValue, ExplicitHistogram, ExponentialHistogram, HistogramMetric, Instrument, Metrics, Resource, Scope,
+    AttributeValue, Attributes, ExplicitHistogram, ExponentialHistogram, HistogramMetric, Instrument, Metrics,
+    Resource, Scope,
 };
 
 const MINUTE: UnixNanos = 60_000_000_000;
@@ -45,7 +51,15 @@ fn sent(since: &Since) -> Vec<(i64, u64, u64, u64)> {
     points.collect()
 }
 
+/// They leave at the time of their points.
+fn launch(differences: &mut Differences, parts: &[Batch]) {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let time = parts.iter().flat_map(Batch::metrics).map(|metric| metric.points.latest()).max();
+    differences.launch(parts.iter(), *BEGAN + Duration::from_nanos(time.unwrap_or_default()));
+}
+
 fn deliver(differences: &mut Differences, batch: &Batch) -> Vec<(i64, u64, u64, u64)> {
+    launch(differences, std::slice::from_ref(batch));
     let since = differences.since(batch);
     differences.commit(batch);
     sent(&since)
@@ -226,12 +240,14 @@ fn a_stream_beyond_the_limit_is_told_once_and_goes_on_when_it_finds_a_place() {
     assert_eq!(differences.streams(), 2);
     // Nobody knows what was sent of the third.
     let again = counters(&[(1, 10, 30, 6), (2, 10, 30, 7), (3, 10, 30, 8)]);
+    launch(&mut differences, std::slice::from_ref(&again));
     let since = differences.since(&again);
     assert_eq!((sent(&since), since.left_out), (vec![(1, 20, 30, 1), (2, 20, 30, 1)], 1));
     differences.commit(&again);
     // The first has ended: its place goes to the third, which is known from then on.
     for (time, news, left_out) in [(40, vec![], 1), (50, vec![(3, 40, 50, 1)], 0), (60, vec![(3, 50, 60, 1)], 0)] {
         let two = counters(&[(2, 10, time, 7), (3, 10, time, 8 + time / 10)]);
+        launch(&mut differences, std::slice::from_ref(&two));
         let since = differences.since(&two);
         differences.commit(&two);
         assert_eq!((sent(&since), since.left_out), (news, left_out), "{time}");
