@@ -5,12 +5,17 @@ use std::error::Error;
 use component::ExportError;
 use tonic::{Code, Status};
 
-/// OTLP's list of retryable codes, and whatever happened below gRPC: the far side has not judged the batch then.
+/// OTLP's list of retryable codes, and whatever happened below gRPC: the far side has not judged the batch then. A message that is
+/// too large for it remains so, whatever the code.
 pub(crate) fn of_status(endpoint: &str, status: &Status) -> ExportError {
     let judged = status.source().is_none();
     let reason = format!("{endpoint}: {:?}: {}", status.code(), with_causes(status.message(), status.source()));
-    let again = |reason| ExportError::Retryable { reason, after: otlp::decode_retry_delay(status.details()) };
+    let after = otlp::decode_retry_delay(status.details());
+    let again = |reason| ExportError::Retryable { reason, after };
     match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted if after.is_none() && is_too_large(status.message()) => {
+            ExportError::Permanent(format!("{reason}; max_request_size must be what the far side takes, or less"))
+        }
         Code::Cancelled
         | Code::DeadlineExceeded
         | Code::Aborted
@@ -21,6 +26,13 @@ pub(crate) fn of_status(endpoint: &str, status: &Status) -> ExportError {
         Code::Unknown if !judged => again(reason),
         _ => ExportError::Permanent(reason),
     }
+}
+
+/// In the words of grpc-go, gRPC's core and our receiver, of tonic (two), of grpc-java, and of grpc-dotnet.
+fn is_too_large(text: &str) -> bool {
+    let words =
+        ["larger than max", "length too large", "size limit, of", "exceeds maximum size", "exceeds the maximum"];
+    text.contains("message") && words.iter().any(|words| text.contains(words))
 }
 
 /// `text` and those of its causes that it does not tell already, down to that of the operating system.

@@ -53,6 +53,19 @@ pub(crate) fn put_retagged(out: &mut Vec<u8>, tag: u8, fields: &[u8]) {
     }
 }
 
+/// The length of what stands behind `at`, where one byte was left for it.
+pub(crate) fn put_length_at(out: &mut Vec<u8>, at: usize) {
+    let len = out.len() - at - 1;
+    match u8::try_from(len) {
+        Ok(byte @ ..0x80) => out[at] = byte,
+        _ => {
+            let mut varint = Vec::new();
+            put_varint(&mut varint, len as u64);
+            out.splice(at..=at, varint);
+        }
+    }
+}
+
 pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag);
     put_varint(out, bytes.len() as u64);

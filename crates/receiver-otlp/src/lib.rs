@@ -10,6 +10,7 @@ mod intake;
 mod listen;
 mod message;
 mod packing;
+mod preface;
 mod receiver;
 mod web;
 

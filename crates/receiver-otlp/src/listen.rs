@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::intake::Intake;
+use crate::preface::Preface;
 use crate::web::Web;
 use crate::{grpc, web};
 
@@ -27,7 +28,7 @@ pub(crate) enum Speaks {
 
 /// Connections at a time, of one port.
 const CONNECTIONS: usize = 256;
-/// A TLS handshake that takes longer is none.
+/// A TLS handshake that takes longer is none, and so is what comes before the first frame of HTTP/2.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// What requests may take that were begun when the end comes.
 const GRACE: Duration = Duration::from_secs(3);
@@ -75,7 +76,6 @@ async fn connection(stream: TcpStream, tls: Option<Arc<TlsServer>>, speaks: Spea
 }
 
 async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, speaks: Speaks, stop: Shutdown) {
-    let stream = TokioIo::new(stream);
     match speaks {
         Speaks::Grpc { intake, max_message, max_streams } => {
             let service = service_fn(move |request| grpc::answer(request, intake.clone(), max_message));
@@ -86,7 +86,7 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, spe
                 .max_frame_size(MAX_FRAME)
                 .max_concurrent_streams(max_streams)
                 .keep_alive_interval(Duration::from_secs(60))
-                .serve_connection(stream, service);
+                .serve_connection(TokioIo::new(Preface::new(stream, HANDSHAKE)), service);
             until_stopped(connection, stop, http2::Connection::graceful_shutdown).await;
         }
         Speaks::Http(state) => {
@@ -94,7 +94,7 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, spe
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(IDLE)
-                .serve_connection(stream, service);
+                .serve_connection(TokioIo::new(stream), service);
             until_stopped(connection, stop, http1::Connection::graceful_shutdown).await;
         }
     }

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::packing::Packing;
 
@@ -29,9 +29,7 @@ pub(crate) async fn message(
             }
             let length = head.length();
             if length > most {
-                return Err(Status::out_of_range(format!(
-                    "a message has {length} bytes, more than the limit of {most}"
-                )));
+                return Err(too_large(&format!("{length} vs. {most} bytes")));
             }
             message.reserve_exact(length);
         }
@@ -56,9 +54,14 @@ pub(crate) fn unpacked(packing: Option<Packing>, message: Bytes, most: usize) ->
     let Some(packing) = packing else { return Ok(message) };
     match packing.unpack(&message, most) {
         Ok(Some(message)) => Ok(message.into()),
-        Ok(None) => Err(Status::new(Code::ResourceExhausted, format!("a message has more than {most} bytes"))),
+        Ok(None) => Err(too_large(&format!("{most} bytes, unpacked"))),
         Err(error) => Err(Status::internal(format!("a message cannot be unpacked: {error}"))),
     }
+}
+
+/// As grpc-go has it: without a time to wait it is not sent again, where "out of range" would be, for ever.
+fn too_large(how: &str) -> Status {
+    Status::resource_exhausted(format!("a message is larger than max ({how})"))
 }
 
 /// What stands before a message, as far as it has come.

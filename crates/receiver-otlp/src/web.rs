@@ -74,7 +74,8 @@ async fn take(request: Request<Incoming>, form: Form, web: &Web) -> Result<Taken
     let body = timeout(READ_TIMEOUT, Limited::new(request.into_body(), web.max_body).collect()).await;
     let too_large = || fault(StatusCode::PAYLOAD_TOO_LARGE, format!("a request has more than {} bytes", web.max_body));
     let body = match body {
-        Err(_) => return Err(fault(StatusCode::REQUEST_TIMEOUT, "the request took too long to come")),
+        // 408 says the same, but no sender of OTLP tries again after it.
+        Err(_) => return Err(fault(StatusCode::SERVICE_UNAVAILABLE, "the request took too long to come")),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large()),
         Ok(Err(error)) => return Err(fault(StatusCode::BAD_REQUEST, error.to_string())),
         Ok(Ok(body)) => body.to_bytes(),
@@ -122,22 +123,22 @@ fn form(headers: &HeaderMap) -> Option<Form> {
 
 /// The body is a `Status`, as OTLP asks for.
 fn failed(form: Form, code: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    let full = code == StatusCode::TOO_MANY_REQUESTS;
+    let later = matches!(code, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     let status = match code {
         StatusCode::TOO_MANY_REQUESTS => 8,
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => 12,
-        StatusCode::REQUEST_TIMEOUT => 4,
+        StatusCode::SERVICE_UNAVAILABLE => 14,
         _ => 3,
     };
     let mut response = response(
         form,
         code,
         match form {
-            Form::Protobuf => otlp::encode_status(status, text, full.then_some(RETRY_AFTER)),
+            Form::Protobuf => otlp::encode_status(status, text, later.then_some(RETRY_AFTER)),
             Form::Json => serde_json::json!({"code": status, "message": text}).to_string().into(),
         },
     );
-    if full {
+    if later {
         response.headers_mut().insert(RETRY_AFTER_HEADER, RETRY_AFTER.as_secs().max(1).into());
     }
     if code == StatusCode::METHOD_NOT_ALLOWED {

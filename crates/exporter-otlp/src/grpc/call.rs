@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 use http::header::{CONTENT_TYPE, TE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::codec::{CompressionEncoding, DecodeBuf, Decoder, Streaming};
@@ -34,22 +34,41 @@ pub(super) async fn call(channel: &mut Channel, headers: HeaderMap, message: Mes
 }
 
 async fn read(answer: Response<Body>) -> Result<Bytes, Status> {
-    let packing = match answer.headers().get("grpc-encoding").map(HeaderValue::as_bytes) {
-        None | Some(b"identity") => None,
-        Some(b"gzip") => Some(CompressionEncoding::Gzip),
-        Some(_) => return Err(Status::unimplemented("the answer is packed, and not as gzip")),
-    };
     let missing = || Status::internal("an answer without a message");
     // Without a body the status stands in the headers.
     if let Some(status) = Status::from_header_map(answer.headers()) {
         return Err(if status.code() == Code::Ok { missing() } else { status });
     }
     let code = answer.status();
+    if code != StatusCode::OK {
+        return Err(of_http(code));
+    }
+    let packing = match answer.headers().get("grpc-encoding").map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => None,
+        Some(b"gzip") => Some(CompressionEncoding::Gzip),
+        Some(_) => return Err(Status::unimplemented("the answer is packed, and not as gzip")),
+    };
     let mut messages = Streaming::new_response(AnswerDecoder, answer.into_body(), code, packing, None);
     let message = messages.message().await?.ok_or_else(missing)?;
     // It counts when the status behind it says so.
     messages.trailers().await?;
     Ok(message)
+}
+
+/// What gRPC takes an HTTP status for that comes without one of its own: a proxy's page is no message, and must not be read as one.
+fn of_http(status: StatusCode) -> Status {
+    let code = match status {
+        StatusCode::BAD_REQUEST => Code::Internal,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::Unimplemented,
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    Status::new(code, format!("HTTP {status} instead of gRPC"))
 }
 
 struct AnswerDecoder;

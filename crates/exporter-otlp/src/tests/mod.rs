@@ -1,7 +1,6 @@
 //! The exporters against real servers.
 
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use component::config::{Configuration, Entry, Faults, Key, Node, Position, Section, Value};
@@ -15,17 +14,15 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use pdata::{AttributeValue, Attributes, Batch, Descriptor, Instrument, Metric, NumberKind, Point, Resource, Scope};
 use prost::Message;
 use tokio::net::TcpListener;
-use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
-use tonic::codegen::Service;
 use tonic::metadata::MetadataMap;
-use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{Compression, Config, OtlpGrpc, Pem, Tls};
 
+mod answers;
 mod over_http;
 mod secure;
 mod split;
@@ -268,41 +265,4 @@ pub(crate) fn faults_of<T>(value: Value, keys: fn(&mut Section<'_>) -> T) -> Vec
 
 pub(crate) fn key_of<T>(path: &str, read: fn(&mut Section<'_>) -> T) -> Key {
     Section::describe(read).into_iter().find(|key| key.path == path).unwrap()
-}
-
-/// Answers every call with details that are not base64.
-#[derive(Clone)]
-struct Malformed;
-
-impl NamedService for Malformed {
-    const NAME: &'static str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
-}
-
-impl Service<http::Request<Body>> for Malformed {
-    type Response = http::Response<Body>;
-    type Error = std::convert::Infallible;
-    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
-        let answer = http::Response::builder()
-            .header("content-type", "application/grpc")
-            .header("grpc-status", "14")
-            .header("grpc-status-details-bin", "!!!");
-        std::future::ready(Ok(answer.body(Body::empty()).unwrap()))
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_makes_the_grpc_library_panic_is_a_failed_attempt() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(Server::builder().add_service(Malformed).serve_with_incoming(TcpIncoming::from(listener)));
-    let mut exporter = exporter(port);
-    for _ in 0..2 {
-        assert!(retryable(exporter.export(batch()).await).contains("malformed answer"));
-    }
 }

@@ -29,6 +29,8 @@ use crate::config::{Config, Grpc, Http};
 use crate::receiver::OtlpReceiver;
 use component::config::Configuration;
 
+mod slow;
+
 struct Running {
     grpc: u16,
     http: u16,
@@ -154,7 +156,9 @@ async fn a_pipeline_that_has_gone_takes_nothing() {
 async fn requests_that_are_none_or_too_large_say_so() {
     let running = running(8, ServerTls::default()).await;
     let too_large = client(running.grpc).await.export(request(200_000)).await.unwrap_err();
-    assert_eq!(too_large.code(), Code::OutOfRange, "{too_large}");
+    assert_eq!(too_large.code(), Code::ResourceExhausted, "{too_large}");
+    assert!(too_large.message().contains("message is larger than max"), "{too_large}");
+    assert_eq!(otlp::decode_retry_delay(too_large.details()), None, "nobody is to send it again");
     let bomb = client(running.grpc).await.send_compressed(CompressionEncoding::Gzip).export(request(500_000)).await;
     assert!(bomb.is_err());
     let status = |answer: (StatusCode, http::HeaderMap, Vec<u8>)| {
