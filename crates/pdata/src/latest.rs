@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::families::{Families, Family, Origin, same};
+use crate::assembly::Assembly;
+use crate::families::{Families, Family, Origin};
 use crate::series::Series;
 use crate::{
     Batch, Descriptor, HistogramMetric, HistogramPoint, Metric, Point, Resource, ResourceMetrics, Sample, Scope,
@@ -94,20 +95,20 @@ impl Latest {
     /// Everything held, as one batch.
     #[must_use]
     pub fn to_batch(&self) -> Batch {
-        let mut batch = Batch::default();
+        let mut batch = Assembly::default();
         for family in self.numbers.iter() {
             let metric =
                 Metric { descriptor: family.descriptor.clone(), points: family.value.points().to_vec().into() };
-            scope_of(&mut batch, family).metrics.push(metric);
+            batch.scope_of(family).metrics.push(metric);
         }
         for family in self.histograms.iter() {
             let metric = HistogramMetric {
                 descriptor: family.descriptor.clone(),
                 points: family.value.points().to_vec().into(),
             };
-            scope_of(&mut batch, family).histograms.push(metric);
+            batch.scope_of(family).histograms.push(metric);
         }
-        batch
+        batch.finish()
     }
 }
 
@@ -124,28 +125,6 @@ pub(crate) const BYTES_OF_POINT: usize = 128;
 
 fn source_of<F>(family: &Family<F>) -> Source<'_> {
     Source { resource: &family.resource, scope: &family.scope, descriptor: &family.descriptor }
-}
-
-/// Where the metric of `family` belongs in `batch`.
-pub(crate) fn scope_of<'b, P>(batch: &'b mut Batch, family: &Family<P>) -> &'b mut ScopeMetrics {
-    let resource = find_or_push(
-        &mut batch.resources,
-        |entry| same(&entry.resource, &family.resource),
-        || ResourceMetrics { resource: family.resource.clone(), scopes: Vec::new() },
-    );
-    find_or_push(
-        &mut resource.scopes,
-        |entry| same(&entry.scope, &family.scope),
-        || ScopeMetrics { scope: family.scope.clone(), metrics: Vec::new(), histograms: Vec::new() },
-    )
-}
-
-fn find_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &mut T {
-    let index = list.iter().rposition(is).unwrap_or_else(|| {
-        list.push(make());
-        list.len() - 1
-    });
-    &mut list[index]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod addition;
+mod assembly;
 mod attributes;
 mod batch;
 mod difference;
