@@ -29,6 +29,34 @@ pub struct Source<'a> {
     pub scope: &'a Arc<Scope>,
     /// The metric.
     pub descriptor: &'a Arc<Descriptor>,
+    hash: u64,
+}
+
+/// A [`Source`] that is kept, to look for its points later.
+#[derive(Debug, Clone)]
+pub struct MetricKey {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) hash: u64,
+}
+
+impl Source<'_> {
+    /// What finds it again in the [`Latest`] that it is of.
+    #[must_use]
+    pub fn key(&self) -> MetricKey {
+        let Self { resource, scope, descriptor, hash } = *self;
+        MetricKey { resource: resource.clone(), scope: scope.clone(), descriptor: descriptor.clone(), hash }
+    }
+}
+
+impl MetricKey {
+    /// Whose key it is.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        let Self { resource, scope, descriptor, hash } = self;
+        Source { resource, scope, descriptor, hash: *hash }
+    }
 }
 
 impl Latest {
@@ -84,6 +112,18 @@ impl Latest {
         }
     }
 
+    /// The points of a metric of plain numbers; none where it is held no more.
+    #[must_use]
+    pub fn points(&self, key: &MetricKey) -> &[Point] {
+        self.numbers.find(key).map_or(&[], |family| family.value.points())
+    }
+
+    /// The points of a metric of distributions; none where it is held no more.
+    #[must_use]
+    pub fn histogram_points(&self, key: &MetricKey) -> &[HistogramPoint] {
+        self.histograms.find(key).map_or(&[], |family| family.value.points())
+    }
+
     /// Everything held, as one batch; afterwards nothing is held.
     #[must_use]
     pub fn take(&mut self) -> Batch {
@@ -124,7 +164,8 @@ fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: UnixNanos) {
 pub(crate) const BYTES_OF_POINT: usize = 128;
 
 fn source_of<F>(family: &Family<F>) -> Source<'_> {
-    Source { resource: &family.resource, scope: &family.scope, descriptor: &family.descriptor }
+    let Family { resource, scope, descriptor, hash, .. } = family;
+    Source { resource, scope, descriptor, hash: *hash }
 }
 
 #[cfg(test)]
