@@ -10,7 +10,7 @@ use crate::families::{Families, Family, Origin};
 use crate::series::Series;
 use crate::{
     Batch, Descriptor, HistogramMetric, HistogramPoint, Metric, Point, Resource, ResourceMetrics, Sample, Scope,
-    ScopeMetrics, UnixNanos,
+    ScopeMetrics,
 };
 
 /// The last point of every stream that was put in.
@@ -63,23 +63,28 @@ impl Latest {
     /// Puts the points of `batch` in; per stream the later time wins, and deltas are added up. Tells how many points
     /// have become part of another one, or given way to it.
     pub fn merge(&mut self, batch: &Batch) -> usize {
+        self.merge_at(batch, 0)
+    }
+
+    /// The same, of points that came `now`, by a clock that [`expire`](Self::expire) goes by and points need not.
+    pub fn merge_at(&mut self, batch: &Batch, now: u64) -> usize {
         let mut merged = 0;
         for ResourceMetrics { resource, scopes } in &batch.resources {
             for ScopeMetrics { scope, metrics, histograms } in scopes {
                 let source = Origin::new(resource, scope);
                 for Metric { descriptor, points } in metrics {
-                    merged += self.numbers.of(source, descriptor).merge(points, descriptor);
+                    merged += self.numbers.of(source, descriptor).merge_at(points, descriptor, now);
                 }
                 for Metric { descriptor, points } in histograms {
-                    merged += self.histograms.of(source, descriptor).merge(points, descriptor);
+                    merged += self.histograms.of(source, descriptor).merge_at(points, descriptor, now);
                 }
             }
         }
         merged
     }
 
-    /// Forgets the streams last seen before `oldest`.
-    pub fn expire(&mut self, oldest: UnixNanos) {
+    /// Forgets the streams of which no point came since `oldest`, whatever time their points have.
+    pub fn expire(&mut self, oldest: u64) {
         expire(&mut self.numbers, oldest);
         expire(&mut self.histograms, oldest);
     }
@@ -152,10 +157,8 @@ impl Latest {
     }
 }
 
-fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: UnixNanos) {
-    for family in families.iter_mut() {
-        family.value.extract(|point| point.time() < oldest);
-    }
+fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: u64) {
+    families.iter_mut().for_each(|family| family.value.expire(oldest));
     families.retain(|family| !family.value.points().is_empty());
 }
 
@@ -173,7 +176,7 @@ mod tests {
     use super::*;
     use crate::{
         AttributeValue, Attributes, ExplicitHistogram, ExponentialHistogram, Instrument, Metrics, OwnAttributes,
-        Process, Resource, Scope, Temporality,
+        Process, Resource, Scope, Temporality, UnixNanos,
     };
 
     fn batch(time: UnixNanos, values: &[(i64, u64)]) -> Batch {
@@ -225,10 +228,16 @@ mod tests {
     #[test]
     fn streams_not_seen_since_are_forgotten() {
         let mut latest = Latest::default();
-        latest.merge(&batch(10, &[(1, 1)]));
-        latest.merge(&batch(20, &[(2, 2)]));
+        latest.merge_at(&batch(10, &[(1, 1), (3, 3), (4, 4)]), 10);
+        latest.merge_at(&batch(20, &[(2, 2)]), 20);
+        latest.merge_at(&batch(5, &[(3, 9)]), 20);
+        latest.merge_at(&batch(10, &[(4, 5)]), 20);
         latest.expire(15);
-        assert_eq!(values(&latest.to_batch()), [2]);
+        assert_eq!(values(&latest.to_batch()), [2, 5], "an earlier point is none of the stream's");
+        latest.expire(20);
+        assert_eq!(values(&latest.to_batch()), [2, 5]);
+        latest.expire(21);
+        assert_eq!(latest.streams(), 0);
     }
 
     fn histogram(time: UnixNanos, id: i64, counts: &[u64]) -> Batch {
@@ -249,9 +258,9 @@ mod tests {
     #[test]
     fn of_distributions_the_later_one_stays_beside_the_numbers() {
         let mut latest = Latest::default();
-        latest.merge(&histogram(20, 1, &[1, 2]));
-        latest.merge(&histogram(10, 1, &[1]));
-        latest.merge(&histogram(10, 2, &[7]));
+        latest.merge_at(&histogram(20, 1, &[1, 2]), 20);
+        latest.merge_at(&histogram(10, 1, &[1]), 20);
+        latest.merge_at(&histogram(10, 2, &[7]), 10);
         assert_eq!(latest.streams(), 4);
         let batch = latest.to_batch();
         assert_eq!((batch.items(), batch.resources[0].scopes.len()), (4, 1), "one scope holds both kinds");
@@ -318,7 +327,7 @@ mod tests {
         };
         let mut latest = Latest::default();
         for (time, bound) in [(1, 0.5), (2, 0.5), (3, 0.7), (4, 0.7)] {
-            latest.merge(&explicit(time, bound));
+            latest.merge_at(&explicit(time, bound), time);
         }
         let merged = latest.to_batch();
         let points = merged.histograms().flat_map(|metric| &metric.points);
@@ -337,11 +346,11 @@ mod tests {
         };
         let mut latest = Latest::default();
         for id in 0..300 {
-            latest.merge(&named(id.to_string(), id));
+            latest.merge_at(&named(id.to_string(), id), id);
         }
         latest.expire(200);
         for id in 0..300 {
-            latest.merge(&named(id.to_string(), 300 + id));
+            latest.merge_at(&named(id.to_string(), 300 + id), 300 + id);
         }
         assert_eq!((latest.streams(), latest.to_batch().metrics().count()), (300, 300));
     }
