@@ -12,9 +12,10 @@ use crate::config::{Config, Rotation};
 #[derive(Debug)]
 pub(crate) struct Log {
     path: PathBuf,
-    append: bool,
     create_directory: bool,
     rotation: Option<Rotation>,
+    /// What the file has in it is another's, and goes with the first batch: until then a reload can be taken back.
+    fresh: bool,
     file: Option<File>,
     /// Where the last whole batch ends, if what is behind it could not be cut off.
     whole: Option<u64>,
@@ -23,7 +24,8 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn new(config: &Config) -> Self {
         let Config { path, append, create_directory, rotation, .. } = config.clone();
-        Self { path, append, create_directory, rotation, file: None, whole: None }
+        let fresh = !append && rotation.is_none();
+        Self { path, create_directory, rotation, fresh, file: None, whole: None }
     }
 
     /// Where files are written, by its name and, where that is a link, by its own. Made if that is asked for.
@@ -40,14 +42,10 @@ impl Log {
         fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))
     }
 
-    /// Opens the file for the first time.
+    /// Opens the file, and again where another was to take the place of this one and could not.
     pub(crate) fn open(&mut self) -> Result<(), String> {
         self.make_directory()?;
-        let file = self.open_file().map_err(|error| self.named(&error))?;
-        if !self.append && self.rotation.is_none() && file.metadata().is_ok_and(|file| file.is_file()) {
-            file.set_len(0).map_err(|error| self.named(&error))?;
-        }
-        self.file = Some(file);
+        self.file = Some(self.open_file().map_err(|error| self.named(&error))?);
         Ok(())
     }
 
@@ -58,6 +56,7 @@ impl Log {
 
     fn try_write(&mut self, message: &[u8]) -> io::Result<()> {
         let mut file = self.current()?;
+        self.empty(&file)?;
         let mut length = file.metadata()?.len();
         if let Some(whole) = self.whole.filter(|whole| *whole < length) {
             file.set_len(whole)?;
@@ -80,6 +79,15 @@ impl Log {
         }
         self.file = Some(file);
         written
+    }
+
+    /// Takes out what is in the file, once.
+    fn empty(&mut self, file: &File) -> io::Result<()> {
+        if self.fresh && file.metadata()?.is_file() {
+            file.set_len(0)?;
+        }
+        self.fresh = false;
+        Ok(())
     }
 
     /// The file at the path, which another may have moved away or removed since.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use component::{Endpoint, ListenError, Shutdown, TlsServer};
 use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
@@ -165,7 +165,7 @@ async fn answer(site: &Site, reader: Reader, request: &Request<Incoming>) -> Res
     // `tfo-agent top` asks so: rates are over the time between two reads, not between two scrapes.
     let format = Format { timestamps: request.uri().query() == Some("timestamps"), ..format };
     let body = match *request.method() {
-        Method::GET => site.held.page(format, SystemTime::now(), reader),
+        Method::GET => site.held.page(format, Instant::now(), reader),
         Method::HEAD => Page::Text(None),
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");

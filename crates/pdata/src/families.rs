@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::{Descriptor, Resource, Scope};
+use crate::{Descriptor, MetricKey, Resource, Scope};
 
 /// A `F` for every metric that was asked for.
 #[derive(Debug)]
@@ -71,6 +71,13 @@ impl<F> Families<F> {
     pub(crate) fn get_mut(&mut self, source: Origin<'_>, descriptor: &Arc<Descriptor>) -> Option<&mut F> {
         let position = self.position(source, descriptor, source.hash_of(descriptor))?;
         Some(&mut self.list[position].value)
+    }
+
+    /// The one that had this key when it was made.
+    pub(crate) fn find(&self, MetricKey { resource, scope, descriptor, hash }: &MetricKey) -> Option<&Family<F>> {
+        // The hash of the origin is in that of the metric.
+        let source = Origin { resource, scope, hash: 0 };
+        self.position(source, descriptor, *hash).map(|position| &self.list[position])
     }
 
     /// Keeps those that `keep` says yes to.

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::families::{Families, Family, Origin, same};
+use crate::assembly::Assembly;
+use crate::families::{Families, Family, Origin};
 use crate::series::Series;
 use crate::{
     Batch, Descriptor, HistogramMetric, HistogramPoint, Metric, Point, Resource, ResourceMetrics, Sample, Scope,
-    ScopeMetrics, UnixNanos,
+    ScopeMetrics,
 };
 
 /// The last point of every stream that was put in.
@@ -28,29 +29,62 @@ pub struct Source<'a> {
     pub scope: &'a Arc<Scope>,
     /// The metric.
     pub descriptor: &'a Arc<Descriptor>,
+    hash: u64,
+}
+
+/// A [`Source`] that is kept, to look for its points later.
+#[derive(Debug, Clone)]
+pub struct MetricKey {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) hash: u64,
+}
+
+impl Source<'_> {
+    /// What finds it again in the [`Latest`] that it is of.
+    #[must_use]
+    pub fn key(&self) -> MetricKey {
+        let Self { resource, scope, descriptor, hash } = *self;
+        MetricKey { resource: resource.clone(), scope: scope.clone(), descriptor: descriptor.clone(), hash }
+    }
+}
+
+impl MetricKey {
+    /// Whose key it is.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        let Self { resource, scope, descriptor, hash } = self;
+        Source { resource, scope, descriptor, hash: *hash }
+    }
 }
 
 impl Latest {
     /// Puts the points of `batch` in; per stream the later time wins, and deltas are added up. Tells how many points
     /// have become part of another one, or given way to it.
     pub fn merge(&mut self, batch: &Batch) -> usize {
+        self.merge_at(batch, 0)
+    }
+
+    /// The same, of points that came `now`, by a clock that [`expire`](Self::expire) goes by and points need not.
+    pub fn merge_at(&mut self, batch: &Batch, now: u64) -> usize {
         let mut merged = 0;
         for ResourceMetrics { resource, scopes } in &batch.resources {
             for ScopeMetrics { scope, metrics, histograms } in scopes {
                 let source = Origin::new(resource, scope);
                 for Metric { descriptor, points } in metrics {
-                    merged += self.numbers.of(source, descriptor).merge(points, descriptor);
+                    merged += self.numbers.of(source, descriptor).merge_at(points, descriptor, now);
                 }
                 for Metric { descriptor, points } in histograms {
-                    merged += self.histograms.of(source, descriptor).merge(points, descriptor);
+                    merged += self.histograms.of(source, descriptor).merge_at(points, descriptor, now);
                 }
             }
         }
         merged
     }
 
-    /// Forgets the streams last seen before `oldest`.
-    pub fn expire(&mut self, oldest: UnixNanos) {
+    /// Forgets the streams of which no point came since `oldest`, whatever time their points have.
+    pub fn expire(&mut self, oldest: u64) {
         expire(&mut self.numbers, oldest);
         expire(&mut self.histograms, oldest);
     }
@@ -83,6 +117,18 @@ impl Latest {
         }
     }
 
+    /// The points of a metric of plain numbers; none where it is held no more.
+    #[must_use]
+    pub fn points(&self, key: &MetricKey) -> &[Point] {
+        self.numbers.find(key).map_or(&[], |family| family.value.points())
+    }
+
+    /// The points of a metric of distributions; none where it is held no more.
+    #[must_use]
+    pub fn histogram_points(&self, key: &MetricKey) -> &[HistogramPoint] {
+        self.histograms.find(key).map_or(&[], |family| family.value.points())
+    }
+
     /// Everything held, as one batch; afterwards nothing is held.
     #[must_use]
     pub fn take(&mut self) -> Batch {
@@ -94,27 +140,25 @@ impl Latest {
     /// Everything held, as one batch.
     #[must_use]
     pub fn to_batch(&self) -> Batch {
-        let mut batch = Batch::default();
+        let mut batch = Assembly::default();
         for family in self.numbers.iter() {
             let metric =
                 Metric { descriptor: family.descriptor.clone(), points: family.value.points().to_vec().into() };
-            scope_of(&mut batch, family).metrics.push(metric);
+            batch.scope_of(family).metrics.push(metric);
         }
         for family in self.histograms.iter() {
             let metric = HistogramMetric {
                 descriptor: family.descriptor.clone(),
                 points: family.value.points().to_vec().into(),
             };
-            scope_of(&mut batch, family).histograms.push(metric);
+            batch.scope_of(family).histograms.push(metric);
         }
-        batch
+        batch.finish()
     }
 }
 
-fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: UnixNanos) {
-    for family in families.iter_mut() {
-        family.value.extract(|point| point.time() < oldest);
-    }
+fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: u64) {
+    families.iter_mut().for_each(|family| family.value.expire(oldest));
     families.retain(|family| !family.value.points().is_empty());
 }
 
@@ -123,29 +167,8 @@ fn expire<P: Sample>(families: &mut Families<Series<P>>, oldest: UnixNanos) {
 pub(crate) const BYTES_OF_POINT: usize = 128;
 
 fn source_of<F>(family: &Family<F>) -> Source<'_> {
-    Source { resource: &family.resource, scope: &family.scope, descriptor: &family.descriptor }
-}
-
-/// Where the metric of `family` belongs in `batch`.
-pub(crate) fn scope_of<'b, P>(batch: &'b mut Batch, family: &Family<P>) -> &'b mut ScopeMetrics {
-    let resource = find_or_push(
-        &mut batch.resources,
-        |entry| same(&entry.resource, &family.resource),
-        || ResourceMetrics { resource: family.resource.clone(), scopes: Vec::new() },
-    );
-    find_or_push(
-        &mut resource.scopes,
-        |entry| same(&entry.scope, &family.scope),
-        || ScopeMetrics { scope: family.scope.clone(), metrics: Vec::new(), histograms: Vec::new() },
-    )
-}
-
-fn find_or_push<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &mut T {
-    let index = list.iter().rposition(is).unwrap_or_else(|| {
-        list.push(make());
-        list.len() - 1
-    });
-    &mut list[index]
+    let Family { resource, scope, descriptor, hash, .. } = family;
+    Source { resource, scope, descriptor, hash: *hash }
 }
 
 #[cfg(test)]
@@ -153,7 +176,7 @@ mod tests {
     use super::*;
     use crate::{
         AttributeValue, Attributes, ExplicitHistogram, ExponentialHistogram, Instrument, Metrics, OwnAttributes,
-        Process, Resource, Scope, Temporality,
+        Process, Resource, Scope, Temporality, UnixNanos,
     };
 
     fn batch(time: UnixNanos, values: &[(i64, u64)]) -> Batch {
@@ -205,10 +228,16 @@ mod tests {
     #[test]
     fn streams_not_seen_since_are_forgotten() {
         let mut latest = Latest::default();
-        latest.merge(&batch(10, &[(1, 1)]));
-        latest.merge(&batch(20, &[(2, 2)]));
+        latest.merge_at(&batch(10, &[(1, 1), (3, 3), (4, 4)]), 10);
+        latest.merge_at(&batch(20, &[(2, 2)]), 20);
+        latest.merge_at(&batch(5, &[(3, 9)]), 20);
+        latest.merge_at(&batch(10, &[(4, 5)]), 20);
         latest.expire(15);
-        assert_eq!(values(&latest.to_batch()), [2]);
+        assert_eq!(values(&latest.to_batch()), [2, 5], "an earlier point is none of the stream's");
+        latest.expire(20);
+        assert_eq!(values(&latest.to_batch()), [2, 5]);
+        latest.expire(21);
+        assert_eq!(latest.streams(), 0);
     }
 
     fn histogram(time: UnixNanos, id: i64, counts: &[u64]) -> Batch {
@@ -229,9 +258,9 @@ mod tests {
     #[test]
     fn of_distributions_the_later_one_stays_beside_the_numbers() {
         let mut latest = Latest::default();
-        latest.merge(&histogram(20, 1, &[1, 2]));
-        latest.merge(&histogram(10, 1, &[1]));
-        latest.merge(&histogram(10, 2, &[7]));
+        latest.merge_at(&histogram(20, 1, &[1, 2]), 20);
+        latest.merge_at(&histogram(10, 1, &[1]), 20);
+        latest.merge_at(&histogram(10, 2, &[7]), 10);
         assert_eq!(latest.streams(), 4);
         let batch = latest.to_batch();
         assert_eq!((batch.items(), batch.resources[0].scopes.len()), (4, 1), "one scope holds both kinds");
@@ -298,7 +327,7 @@ mod tests {
         };
         let mut latest = Latest::default();
         for (time, bound) in [(1, 0.5), (2, 0.5), (3, 0.7), (4, 0.7)] {
-            latest.merge(&explicit(time, bound));
+            latest.merge_at(&explicit(time, bound), time);
         }
         let merged = latest.to_batch();
         let points = merged.histograms().flat_map(|metric| &metric.points);
@@ -317,11 +346,11 @@ mod tests {
         };
         let mut latest = Latest::default();
         for id in 0..300 {
-            latest.merge(&named(id.to_string(), id));
+            latest.merge_at(&named(id.to_string(), id), id);
         }
         latest.expire(200);
         for id in 0..300 {
-            latest.merge(&named(id.to_string(), 300 + id));
+            latest.merge_at(&named(id.to_string(), 300 + id), 300 + id);
         }
         assert_eq!((latest.streams(), latest.to_batch().metrics().count()), (300, 300));
     }

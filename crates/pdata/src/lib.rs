@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod addition;
+mod assembly;
 mod attributes;
 mod batch;
 mod difference;
@@ -35,7 +36,7 @@ pub use difference::{Differences, Limits, Since};
 pub use distribution::{Distribution, ExplicitHistogram, HistogramPoint, Summary};
 pub use histogram::{ExponentialHistogram, Extras};
 pub use key::Key;
-pub use latest::{Latest, Source};
+pub use latest::{Latest, MetricKey, Source};
 pub use metric::{Descriptor, Instrument, NumberKind, Point, Temporality, UnixNanos};
 pub use overflow::Overflow;
 pub use points::{Points, ReadPoints};

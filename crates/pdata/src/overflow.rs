@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::assembly::Assembly;
 use crate::difference::is_late;
 use crate::families::{Families, Origin};
 use crate::kind::Kind;
-use crate::latest::scope_of;
 use crate::series::Series;
 use crate::{
     AttributeValue, Attributes, Batch, Descriptor, HistogramPoint, Instrument, Key, Latest, Metric, Point,
@@ -92,10 +92,10 @@ impl Overflow {
             return None;
         }
         self.taken = self.changes;
-        let mut batch = Batch::default();
+        let mut batch = Assembly::default();
         self.collect::<Point>(&mut batch);
         self.collect::<HistogramPoint>(&mut batch);
-        Some(Arc::new(batch))
+        Some(Arc::new(batch.finish()))
     }
 
     /// That the far side has what was taken last.
@@ -211,10 +211,10 @@ impl Overflow {
         }
     }
 
-    fn collect<P: Kind>(&self, batch: &mut Batch) {
+    fn collect<P: Kind>(&self, batch: &mut Assembly) {
         for family in P::of_overflow(self).iter().filter(|family| family.value.changed > self.acknowledged) {
             let points = family.value.totals.points().to_vec().into();
-            P::of_scope(scope_of(batch, family)).push(Metric { descriptor: family.descriptor.clone(), points });
+            P::of_scope(batch.scope_of(family)).push(Metric { descriptor: family.descriptor.clone(), points });
         }
     }
 }

@@ -160,12 +160,12 @@ impl Overflow {
                 *need -= usize::from(goes);
                 goes
             });
-            for point in taken {
+            for (point, seen) in taken {
                 let goes_on = match self.fate(source, descriptor, &point, known) {
                     Fate::Fold(base) => self.fold(source, descriptor, &point, base.as_ref()),
                     Fate::Add => {
                         let to = Arc::new(folded(point.attributes()));
-                        family.value.merge(&[point.under(to)], descriptor);
+                        family.value.merge_at(&[point.under(to)], descriptor, seen);
                         true
                     }
                     Fate::Drop | Fate::Keep => false,

@@ -73,6 +73,26 @@ async fn each_batch_is_a_line_and_append_keeps_those_of_before() {
 }
 
 #[tokio::test]
+async fn what_is_written_stays_when_another_could_not_take_the_place_of_who_wrote_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("points.json");
+    let mut exporter = started(&config(&path)).await;
+    put(&mut exporter, 1).await;
+    // A reload that failed later: the other has begun, has written nothing, and the one before starts again.
+    drop(started(&config(&path)).await);
+    exporter.start().await.unwrap();
+    assert_eq!(values(&path), [1]);
+    put(&mut exporter, 2).await;
+    assert_eq!(values(&path), [1, 2]);
+    // One that has not written yet begins the file anew, whenever its first batch comes.
+    let mut exporter = started(&config(&path)).await;
+    exporter.start().await.unwrap();
+    put(&mut exporter, 3).await;
+    put(&mut exporter, 4).await;
+    assert_eq!(values(&path), [3, 4]);
+}
+
+#[tokio::test]
 async fn a_file_that_is_moved_away_is_opened_again_and_one_that_is_cut_short_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let (path, old) = (directory.path().join("points.json"), directory.path().join("points.json.1"));

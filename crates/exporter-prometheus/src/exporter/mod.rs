@@ -3,7 +3,7 @@
 mod config;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Instant;
 
 use component::config::Configuration;
 use component::{
@@ -76,7 +76,7 @@ impl Exporter for Prometheus {
     }
 
     fn export(&mut self, batch: Arc<Batch>) -> BoxFuture<'_, Result<Accepted, ExportError>> {
-        self.site.held.merge(batch, SystemTime::now());
+        self.site.held.merge(batch, Instant::now());
         Box::pin(std::future::ready(Ok(Accepted::default())))
     }
 

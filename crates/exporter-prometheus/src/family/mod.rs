@@ -14,7 +14,7 @@ use pdata::{Attributes, Descriptor, Latest, Source};
 use crate::format::{Format, Syntax};
 use labels::Labels;
 pub(crate) use options::Options;
-use plan::{Family, Kind};
+use plan::{Family, Kind, Standing};
 pub(crate) use plan::{Plan, Refused};
 use samples::{Additive, Samples, Span};
 use value::{Number, Observed};
@@ -25,22 +25,23 @@ pub(crate) fn render(latest: &Latest, options: &Options, plan: &Plan, index: usi
     match family.kind {
         Kind::Info => write_numbers(options, plan, family, &resources(latest, options, plan.format)),
         Kind::Counter | Kind::Gauge => {
-            let mut numbers = Collected::new(options, plan, index, &[]);
-            latest.for_each(|source, points| {
-                let points = points.iter().map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
-                numbers.collect(source, points, Number::of);
-            });
+            let mut numbers = Collected::new(options, plan.format, family, &[]);
+            for metric in &family.metrics {
+                let points = latest.points(&metric.key).iter();
+                let points = points.map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
+                numbers.collect(metric, points, Number::of);
+            }
             write_numbers(options, plan, family, &numbers.samples)
         }
         Kind::Histogram | Kind::Summary => {
             let reserved: &[&str] = if family.kind == Kind::Summary { &["quantile"] } else { &["le"] };
-            let mut histograms = Collected::new(options, plan, index, reserved);
-            latest.for_each_histogram(|source, points| {
+            let mut histograms = Collected::new(options, plan.format, family, reserved);
+            for metric in &family.metrics {
                 // A stream that says that it has no value is none on the page.
-                let points = points.iter().filter(|point| !point.histogram.is_missing());
+                let points = latest.histogram_points(&metric.key).iter().filter(|point| !point.histogram.is_missing());
                 let points = points.map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
-                histograms.collect(source, points, Observed::of);
-            });
+                histograms.collect(metric, points, Observed::of);
+            }
             let samples = &histograms.samples;
             match plan.format.syntax {
                 _ if samples.is_empty() => Vec::new(),
@@ -89,44 +90,38 @@ fn resources(latest: &Latest, options: &Options, format: Format) -> Samples<Numb
 /// What a family has gathered so far.
 struct Collected<'p, V> {
     options: &'p Options,
-    plan: &'p Plan,
-    family: usize,
+    family: &'p Family,
     labels: Labels<'p>,
     samples: Samples<V>,
     sources: u32,
 }
 
 impl<'p, V: Additive> Collected<'p, V> {
-    fn new(options: &'p Options, plan: &'p Plan, family: usize, reserved: &'static [&'static str]) -> Self {
-        let labels = Labels::new(options, plan.format, reserved);
-        Self { options, plan, family, labels, samples: Samples::default(), sources: 0 }
+    fn new(options: &'p Options, format: Format, family: &'p Family, reserved: &'static [&'static str]) -> Self {
+        let labels = Labels::new(options, format, reserved);
+        Self { options, family, labels, samples: Samples::default(), sources: 0 }
     }
 
-    /// Puts in what one source's points come to per set of labels; `value` is told whether it is under a name of the guide.
+    /// Puts in what one metric's points come to per set of labels; `value` is told whether it is under a name of the guide.
     fn collect<'a, P>(
         &mut self,
-        source: Source<'_>,
+        Standing { key, own }: &Standing,
         points: impl Iterator<Item = (&'a Attributes, Span, P)>,
         value: impl Fn(P, &Descriptor, bool) -> V,
     ) {
-        let plan = self.plan;
-        let mut places = plan.places(source.descriptor, self.family).peekable();
-        if places.peek().is_none() {
-            return;
-        }
-        let under: Vec<_> = places.collect();
-        let own = under.iter().any(|place| place.seed.is_none());
+        let source = key.source();
         let seeds = self.options.names.seeds(source.descriptor);
+        let under: Vec<_> = seeds.iter().filter(|seed| seed.name == self.family.name).collect();
         self.sources += 1;
         self.labels.begin(source);
         let mut attributes = Vec::new();
         for (set, span, point) in points {
             attributes.clear();
             attributes.extend(set.iter());
-            let seed = under.iter().filter_map(|place| place.seed).find(|seed| seed.takes(&attributes));
+            let seed = under.iter().find(|seed| seed.takes(&attributes));
             let labels = match seed {
                 Some(seed) => self.labels.of_guide(seed, &attributes),
-                None if own && !seeds.iter().any(|seed| seed.takes(&attributes)) => self.labels.of_all(&attributes),
+                None if *own && !seeds.iter().any(|seed| seed.takes(&attributes)) => self.labels.of_all(&attributes),
                 None => continue,
             };
             self.samples.add(labels, self.sources, span, value(point, source.descriptor, seed.is_some()));

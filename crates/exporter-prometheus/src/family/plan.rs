@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pdata::{Descriptor, Instrument, Latest, NumberKind, SeedName, Source};
+use pdata::{Descriptor, Instrument, Latest, MetricKey, NumberKind, Source};
 
 use super::options::Options;
 use crate::format::{Format, Syntax};
@@ -20,6 +20,17 @@ pub(super) enum Kind {
     Info,
 }
 
+impl Kind {
+    fn of(instrument: Instrument) -> Self {
+        match instrument {
+            Instrument::Counter => Self::Counter,
+            Instrument::UpDownCounter | Instrument::Gauge => Self::Gauge,
+            Instrument::ExponentialHistogram | Instrument::Histogram => Self::Histogram,
+            Instrument::Summary => Self::Summary,
+        }
+    }
+}
+
 /// A name on a page.
 #[derive(Debug)]
 pub(super) struct Family {
@@ -28,6 +39,16 @@ pub(super) struct Family {
     pub(super) help: String,
     /// In words, where the name ends in it; or else empty.
     pub(super) unit: String,
+    /// Whose points stand in it, in order of arrival.
+    pub(super) metrics: Vec<Standing>,
+}
+
+/// A metric of one source with points in a family.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) key: MetricKey,
+    /// Whether those stand there that no name of the guide takes.
+    pub(super) own: bool,
 }
 
 /// Families in the order of the page.
@@ -35,18 +56,6 @@ pub(super) struct Family {
 pub(crate) struct Plan {
     pub(super) format: Format,
     pub(super) families: Vec<Family>,
-    /// By the address of a descriptor: its families, and the names of the guide that lead there.
-    places: HashMap<usize, Vec<Place>>,
-    /// Keeps the addresses from being used again.
-    _descriptors: Vec<Arc<Descriptor>>,
-}
-
-/// Where points of a metric may stand.
-#[derive(Debug)]
-pub(super) struct Place {
-    family: usize,
-    /// `None` for those that no name of the guide takes.
-    pub(super) seed: Option<&'static SeedName>,
 }
 
 /// A metric that is not on the page, because its name is another's.
@@ -59,18 +68,20 @@ pub(crate) struct Refused {
 impl Plan {
     /// What a page of `latest` has on it, and what it cannot have.
     pub(crate) fn new(latest: &Latest, options: &Options, format: Format) -> (Self, Vec<Refused>) {
-        let plan = Self { format, families: Vec::new(), places: HashMap::new(), _descriptors: Vec::new() };
-        let mut draft = Draft { plan, options, by_name: HashMap::new(), claims: HashMap::new(), refused: Vec::new() };
+        let (plan, refused) = (Self { format, families: Vec::new() }, Vec::new());
+        let (places, by_name, claims) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut draft = Draft { plan, options, places, by_name, claims, refused };
         if options.tells_sources() {
-            draft.claim(&Family {
+            draft.claim(Family {
                 name: options.names.target_info(format.utf8),
                 kind: Kind::Info,
                 help: "What is known of where the metrics come from.".to_owned(),
                 unit: String::new(),
+                metrics: Vec::new(),
             });
         }
-        latest.for_each(|source, _| draft.add(source));
-        latest.for_each_histogram(|source, _| draft.add(source));
+        latest.for_each(|source, _| draft.add(source, [Kind::Counter, Kind::Gauge]));
+        latest.for_each_histogram(|source, _| draft.add(source, [Kind::Histogram, Kind::Summary]));
         let Draft { plan, refused, .. } = draft;
         (plan, refused)
     }
@@ -79,49 +90,62 @@ impl Plan {
     pub(crate) fn len(&self) -> usize {
         self.families.len()
     }
-
-    /// The places of points of a metric in `family`.
-    pub(super) fn places(&self, descriptor: &Arc<Descriptor>, family: usize) -> impl Iterator<Item = &Place> {
-        let places = self.places.get(&Arc::as_ptr(descriptor).addr()).map_or(&[][..], Vec::as_slice);
-        places.iter().filter(move |place| place.family == family)
-    }
 }
 
 struct Draft<'o> {
     plan: Plan,
     options: &'o Options,
+    /// By the address of a descriptor, which is held meanwhile.
+    places: HashMap<usize, Vec<Place>>,
     by_name: HashMap<String, usize>,
     /// Whose a name of samples is.
     claims: HashMap<String, usize>,
     refused: Vec<Refused>,
 }
 
+/// A family with points of a metric in it.
+struct Place {
+    family: usize,
+    own: bool,
+}
+
 impl Draft<'_> {
-    fn add(&mut self, source: Source<'_>) {
-        let descriptor = source.descriptor;
-        let address = Arc::as_ptr(descriptor).addr();
+    /// Has the metric of `source` stand where it belongs, if it is of those kinds.
+    fn add(&mut self, source: Source<'_>, kinds: [Kind; 2]) {
+        let address = Arc::as_ptr(source.descriptor).addr();
         // Points without a value are nothing to show.
-        if descriptor.number == NumberKind::Missing || self.plan.places.contains_key(&address) {
+        if source.descriptor.number == NumberKind::Missing {
             return;
         }
-        let kind = match descriptor.instrument {
-            Instrument::Counter => Kind::Counter,
-            Instrument::UpDownCounter | Instrument::Gauge => Kind::Gauge,
-            Instrument::ExponentialHistogram | Instrument::Histogram => Kind::Histogram,
-            Instrument::Summary => Kind::Summary,
-        };
-        let seeds = self.options.names.seeds(descriptor).iter().map(|seed| (seed.name.to_owned(), Some(seed)));
-        let own = self.options.names.own_family(descriptor, self.plan.format.utf8).map(|name| (name, None));
-        let mut places = Vec::new();
-        for (name, seed) in seeds.chain(own) {
-            if let Some(family) = self.family(&name, kind, descriptor) {
-                places.push(Place { family, seed });
-            } else {
+        if !self.places.contains_key(&address) {
+            let places = self.places_of(source.descriptor);
+            self.places.insert(address, places);
+        }
+        let places = self.places.get(&address).filter(|_| kinds.contains(&Kind::of(source.descriptor.instrument)));
+        for Place { family, own } in places.into_iter().flatten() {
+            let metrics = &mut self.plan.families[*family].metrics;
+            // Many a family has one only, and there may be many of these.
+            metrics.reserve_exact(usize::from(metrics.is_empty()));
+            metrics.push(Standing { key: source.key(), own: *own });
+        }
+    }
+
+    fn places_of(&mut self, descriptor: &Descriptor) -> Vec<Place> {
+        let kind = Kind::of(descriptor.instrument);
+        let seeds = self.options.names.seeds(descriptor).iter().map(|seed| (seed.name.to_owned(), false));
+        let own = self.options.names.own_family(descriptor, self.plan.format.utf8).map(|name| (name, true));
+        let mut places: Vec<Place> = Vec::new();
+        for (name, own) in seeds.chain(own) {
+            let Some(family) = self.family(&name, kind, descriptor) else {
                 self.refused.push(Refused { metric: descriptor.name.to_string(), family: name });
+                continue;
+            };
+            match places.iter_mut().find(|place| place.family == family) {
+                Some(place) => place.own |= own,
+                None => places.push(Place { family, own }),
             }
         }
-        self.plan.places.insert(address, places);
-        self.plan._descriptors.push(descriptor.clone());
+        places
     }
 
     /// The family called `name`, if points of this kind may stand in it.
@@ -135,20 +159,19 @@ impl Draft<'_> {
         // A name may have any character in it, a unit on a line of its own may not.
         let told = is_plain_metric(&unit) && base.strip_suffix(&*unit).is_some_and(|rest| rest.ends_with('_'));
         let unit = if told { unit } else { String::new() };
-        self.claim(&Family { name: name.to_owned(), kind, help: descriptor.description.to_string(), unit })
+        let (name, help) = (name.to_owned(), descriptor.description.to_string());
+        self.claim(Family { name, kind, help, unit, metrics: Vec::new() })
     }
 
     /// Puts `family` on the page, unless a name in it is another's: no parser would know whose.
-    fn claim(&mut self, family: &Family) -> Option<usize> {
-        let names = sample_names(family, self.plan.format.syntax);
+    fn claim(&mut self, family: Family) -> Option<usize> {
+        let names = sample_names(&family, self.plan.format.syntax);
         if family.name.is_empty() || names.iter().any(|name| self.claims.contains_key(name)) {
             return None;
         }
         let index = self.plan.families.len();
         self.by_name.insert(family.name.clone(), index);
         self.claims.extend(names.into_iter().map(|name| (name, index)));
-        let Family { name, kind, help, unit } = family;
-        let family = Family { name: name.clone(), kind: *kind, help: help.clone(), unit: unit.clone() };
         self.plan.families.push(family);
         Some(index)
     }

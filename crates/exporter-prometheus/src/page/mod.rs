@@ -10,12 +10,12 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use component::Observe;
 use http_body::{Body, Frame};
-use pdata::{Batch, Latest, UnixNanos};
+use pdata::{Batch, Latest};
 use tokio::time::{Sleep, sleep};
 
 use crate::accept;
@@ -31,7 +31,8 @@ use series::Series;
 pub(crate) struct Held {
     series: Mutex<Series>,
     options: Options,
-    expiration: Duration,
+    /// Expiry goes by our own clock, which never goes back: those of others may be slow, and late what they send.
+    epoch: Instant,
     /// Metrics that were said to be on no page.
     refused: Mutex<BTreeSet<String>>,
     /// Whose own figures stand on the page too.
@@ -40,8 +41,8 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn new(options: Options, expiration: Duration, max_streams: usize) -> Arc<Self> {
-        let series = Mutex::new(Series::new(max_streams));
-        Arc::new(Self { series, options, expiration, refused: Mutex::default(), service: OnceLock::new() })
+        let (series, epoch) = (Mutex::new(Series::new(max_streams, expiration)), Instant::now());
+        Arc::new(Self { series, options, epoch, refused: Mutex::default(), service: OnceLock::new() })
     }
 
     /// Has the figures of `service` itself on the page, as they are when it is asked for.
@@ -49,19 +50,19 @@ impl Held {
         let _ = self.service.set(service);
     }
 
-    /// Takes `batch` in and forgets what has expired by `now`.
-    pub(crate) fn merge(&self, batch: Arc<Batch>, now: SystemTime) {
-        self.series().merge(batch, self.oldest(now));
+    /// Takes in `batch`, which came `now`, and forgets what has expired.
+    pub(crate) fn merge(&self, batch: Arc<Batch>, now: Instant) {
+        self.series().merge(batch, self.nanos(now));
     }
 
     /// The page of what has not expired by `now`, on its way to `reader`.
-    pub(crate) fn page(self: &Arc<Self>, format: Format, now: SystemTime, reader: Reader) -> Page {
+    pub(crate) fn page(self: &Arc<Self>, format: Format, now: Instant, reader: Reader) -> Page {
         let own = self.service.get().and_then(|service| service.own_metrics());
         let mut series = self.series();
         if let Some(own) = own {
-            series.merge(own, self.oldest(now));
+            series.merge(own, self.nanos(now));
         }
-        series.latest.expire(self.oldest(now));
+        series.expire(self.nanos(now));
         let (plan, refused) = Plan::new(&series.latest, &self.options, format);
         drop(series);
         self.tell(refused);
@@ -92,9 +93,8 @@ impl Held {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn oldest(&self, now: SystemTime) -> UnixNanos {
-        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        since_epoch.saturating_sub(self.expiration).as_nanos().try_into().unwrap_or(UnixNanos::MAX)
+    fn nanos(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.epoch).as_nanos().try_into().unwrap_or(u64::MAX)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is on a page when.
 
-use pdata::{AttributeValue, Attributes, Descriptor, Instrument, Metric, NumberKind, Point, Resource, Scope};
+use pdata::{
+    AttributeValue, Attributes, Descriptor, Instrument, Metric, NumberKind, Point, Resource, Scope, UnixNanos,
+};
 
 use super::*;
 use crate::naming::Naming;
@@ -40,8 +42,8 @@ fn reader() -> Reader {
 
 #[test]
 fn streams_not_updated_for_the_expiration_leave_the_page() {
-    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let held = Held::new(options(Naming::Otel), Duration::from_secs(300), 100);
+    let at = |seconds| held.epoch + Duration::from_secs(seconds);
     held.merge(Arc::new(batch(1, 1_000_000_000_000)), at(1000));
     held.merge(Arc::new(batch(2, 1_200_000_000_000)), at(1200));
     assert!(text(held.page(Format::TEXT, at(1300), reader())).contains("id=\"1\""));
@@ -49,4 +51,17 @@ fn streams_not_updated_for_the_expiration_leave_the_page() {
     let begun = held.page(Format::TEXT, at(1301), reader());
     held.merge(Arc::default(), at(1501));
     assert_eq!(text(begun), "", "it expired while the page was being sent");
+}
+
+#[test]
+fn a_point_stays_for_the_expiration_after_it_came_whatever_its_own_time_is() {
+    let at = |held: &Held, seconds| held.epoch + Duration::from_secs(seconds);
+    // Nobody said, long ago, and by a clock that is fast.
+    for time in [0, 1_000_000_000, UnixNanos::MAX] {
+        let held = Held::new(options(Naming::Otel), Duration::from_secs(300), 100);
+        held.merge(Arc::new(batch(1, time)), at(&held, 1000));
+        held.merge(Arc::default(), at(&held, 1100));
+        assert_eq!(text(held.page(Format::TEXT, at(&held, 1300), reader())), "# TYPE m gauge\nm{id=\"1\"} 1\n");
+        assert_eq!(text(held.page(Format::TEXT, at(&held, 1301), reader())), "");
+    }
 }

@@ -1,6 +1,6 @@
 //! Those who hold a connection and do not read, by the hundred, and one who reads.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pdata::AttributeValue;
 use tokio::time::{sleep, timeout};

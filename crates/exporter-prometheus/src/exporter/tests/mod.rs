@@ -1,6 +1,7 @@
 //! A real server, read byte by byte.
 
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use component::ServerTls;
 use component::config::{Faults, Section};

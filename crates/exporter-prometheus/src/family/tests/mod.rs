@@ -173,3 +173,35 @@ fn two_sources_of_one_name_are_one_family_and_the_later_speaks_for_both() {
     assert_eq!(samples.iter().map(|line| line.split(' ').next_back().unwrap()).collect::<Vec<_>>(), ["10", "21", "30"]);
     assert_eq!(Plan::new(&latest, &options(Naming::Seed), Format::TEXT).0.len(), 2);
 }
+
+/// Where every family looks through all metrics they take minutes.
+#[test]
+fn a_hundred_thousand_names_stand_on_one_page() {
+    let names = 100_000;
+    let mut latest = Latest::default();
+    let metric = |id| {
+        let name = format!("m.{id}").into();
+        let descriptor = Descriptor { name, ..descriptor("", "", NumberKind::Unsigned) };
+        Metric { descriptor: Arc::new(descriptor), points: vec![of_process(7, "sh", vec![], id)].into() }
+    };
+    merge(&mut latest, "", (0..names).map(metric).collect::<Vec<_>>());
+    let page = page(&latest, Naming::Otel);
+    let samples: Vec<&String> = page.iter().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(samples.len(), usize::try_from(names).unwrap());
+    assert_eq!(samples[99_999], r#"m_99999_total{process_pid="7",ebpf_comm="sh"} 99999"#);
+}
+
+#[test]
+fn a_metric_that_left_and_came_again_while_a_page_is_sent_is_still_on_it() {
+    let (mut latest, options) = (Latest::default(), options(Naming::Otel));
+    let read = |latest: &mut Latest, bits| {
+        let points = vec![of_process(7, "sh", vec![], bits)];
+        put(latest, "", Descriptor { description: "".into(), ..descriptor("a", "", NumberKind::Unsigned) }, points);
+    };
+    read(&mut latest, 1);
+    let (plan, _) = Plan::new(&latest, &options, Format::TEXT);
+    let _ = latest.take();
+    assert!(lines_of(&latest, &options, &plan).is_empty());
+    read(&mut latest, 2);
+    assert_eq!(lines_of(&latest, &options, &plan)[1], r#"a_total{process_pid="7",ebpf_comm="sh"} 2"#);
+}
