@@ -39,8 +39,20 @@ fn transitions_of(sink: &Sink, comm: &str) -> BTreeMap<String, f64> {
 
 /// Waits until the sink holds these transitions of `comm`: the last acknowledgement of a connection may come when its
 /// process is gone.
-fn arrive(sink: &Sink, comm: &str, expected: &BTreeMap<String, f64>) {
-    eventually("the last acknowledgements", 30, || (transitions_of(sink, comm) == *expected).then_some(()));
+fn arrive(sink: &Sink, one: &ProcessOne, comm: &str, made: &BTreeMap<String, f64>) {
+    eventually("the last acknowledgements", 30, || one.explains(&transitions_of(sink, comm), made).then_some(()));
+}
+
+/// That these are all transitions of `comm`.
+fn expect_all(sink: &Sink, one: &ProcessOne, comm: &str, made: &BTreeMap<String, f64>) {
+    let seen = transitions_of(sink, comm);
+    assert!(one.explains(&seen, made), "{comm}: {seen:?} of {made:?}, {} unseen", one.seen());
+}
+
+/// That all of `count` connections of `comm` have ended.
+fn expect_ended(sink: &Sink, one: &ProcessOne, comm: &str, count: u64) {
+    let ended = sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", comm)]);
+    assert!(one.countable(count).contains(&(ended as u64)), "{comm}: {ended} of {count}, {} unseen", one.seen());
 }
 
 fn expected(rows: &[(&str, u64)]) -> BTreeMap<String, f64> {
@@ -73,32 +85,34 @@ fn serving(count: u64) -> BTreeMap<String, f64> {
 #[test]
 fn every_transition_of_a_thousand_connections_is_its_owner_s() {
     let measurement = measure();
+    let one = ProcessOne::transitions();
     for (family, count) in [(4, 1_000), (6, 1_000)] {
         let test = format!("a{family}");
         let facts = facts(&Workload::start(main_of(&test), "script", &[family, count]).finish());
         // As on the guide's page, in the kernel's words, and by pid alone.
-        let expect = |name: &str, old, new, count| {
+        let expect = |name: &str, old: &str, new: &str, count: u64| {
             let pid = facts[&format!("{name}_pid")].to_string();
             let labels = [("pid", pid.as_str()), ("old_state", old), ("new_state", new)];
-            measurement.expect_page("tfo_ebpf_tcp_state_transitions", &labels, count);
+            let told = || measurement.agent.page(0).sum("tfo_ebpf_tcp_state_transitions", &labels).unwrap_or_default();
+            let what = format!("{count} from {old} to {new} on the page");
+            eventually(&what, 30, || one.countable(count).contains(&(told() as u64)).then_some(()));
         };
-        expect("cli", "FIN_WAIT2", "CLOSE", count as f64);
-        expect("cli", "ESTABLISHED", "FIN_WAIT1", count as f64);
-        expect("srv", "LISTEN", "SYN_RECV", count as f64);
-        expect("srv", "CLOSE_WAIT", "LAST_ACK", count as f64);
-        expect("srv", "LISTEN", "CLOSE", 1.0);
-        arrive(&measurement.sink, role(&test, "cli"), &first_to_close(count));
-        arrive(&measurement.sink, role(&test, "srv"), &serving(count));
+        expect("cli", "FIN_WAIT2", "CLOSE", count);
+        expect("cli", "ESTABLISHED", "FIN_WAIT1", count);
+        expect("srv", "LISTEN", "SYN_RECV", count);
+        expect("srv", "CLOSE_WAIT", "LAST_ACK", count);
+        expect("srv", "LISTEN", "CLOSE", 1);
+        arrive(&measurement.sink, &one, role(&test, "cli"), &first_to_close(count));
+        arrive(&measurement.sink, &one, role(&test, "srv"), &serving(count));
     }
     let sink = measurement.end();
     for test in ["a4", "a6"] {
-        assert_eq!(transitions_of(&sink, role(test, "cli")), first_to_close(1_000));
-        assert_eq!(transitions_of(&sink, role(test, "srv")), serving(1_000));
+        expect_all(&sink, &one, role(test, "cli"), &first_to_close(1_000));
+        expect_all(&sink, &one, role(test, "srv"), &serving(1_000));
         // It only waits for the two.
         assert_eq!(transitions_of(&sink, main_of(test)), BTreeMap::new());
         for name in ["cli", "srv"] {
-            let closed = sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", role(test, name))]);
-            assert_eq!(closed, 1_000.0, "{test} {name}");
+            expect_ended(&sink, &one, role(test, name), 1_000);
         }
     }
 }
@@ -107,6 +121,7 @@ fn every_transition_of_a_thousand_connections_is_its_owner_s() {
 fn what_a_child_accepts_is_its_parent_s_before_and_its_own_after() {
     const COUNT: u64 = 300;
     let measurement = measure();
+    let one = ProcessOne::transitions();
     Workload::start(main_of("e"), "prefork", &[4, COUNT, 1]).finish();
     Workload::start(main_of("l"), "prefork", &[4, COUNT, 0]).finish();
     let accepting = [
@@ -130,15 +145,16 @@ fn what_a_child_accepts_is_its_parent_s_before_and_its_own_after() {
         (role("l", "cli"), expected(&[&connecting(COUNT)[..], &second_to_close].concat())),
     ];
     for (comm, all) in &everybody {
-        arrive(&measurement.sink, comm, all);
+        arrive(&measurement.sink, &one, comm, all);
     }
     let sink = measurement.end();
     for (comm, all) in &everybody {
-        assert_eq!(transitions_of(&sink, comm), *all, "{comm}");
+        expect_all(&sink, &one, comm, all);
     }
     for test in ["e", "l"] {
-        let closed = |name| sink.sum("ebpf.tcp.connections.closed", &[("ebpf.comm", role(test, name))]);
-        assert_eq!([closed("mum"), closed("kid"), closed("cli")], [0.0, COUNT as f64, COUNT as f64], "{test}");
+        for (name, count) in [("mum", 0), ("kid", COUNT), ("cli", COUNT)] {
+            expect_ended(&sink, &one, role(test, name), count);
+        }
     }
 }
 
@@ -146,12 +162,15 @@ fn what_a_child_accepts_is_its_parent_s_before_and_its_own_after() {
 fn connections_live_as_long_as_they_slept() {
     const COUNT: u64 = 40;
     let measurement = measure();
+    let one = ProcessOne::transitions();
     let own = facts(&Workload::start(main_of("t"), "script", &[4, COUNT, 50]).finish())["lived_ns"] / 1e9;
-    arrive(&measurement.sink, role("t", "srv"), &serving(COUNT));
+    arrive(&measurement.sink, &one, role("t", "srv"), &serving(COUNT));
     let sink = measurement.end();
     for name in ["cli", "srv"] {
         let labels = [("ebpf.comm", role("t", name))];
-        assert_eq!(sink.sum("ebpf.tcp.connections.closed", &labels), COUNT as f64);
+        expect_ended(&sink, &one, role("t", name), COUNT);
+        let ended = sink.sum("ebpf.tcp.connections.closed", &labels);
+        let own = own * ended / COUNT as f64;
         let measured = sink.sum("ebpf.tcp.connection.time", &labels);
         println!("{name}: slept {own} s, measured {measured} s");
         // A millisecond each for the way to the sleep and for the end of the connection, on a machine of today.
@@ -167,13 +186,15 @@ fn connections_that_are_older_than_the_agent_end_under_its_eyes() {
     assert_eq!(load.line(), "standing");
     let began = std::time::Instant::now();
     let measurement = measure();
+    let one = ProcessOne::transitions();
+    let least = || COUNT.saturating_sub(one.seen()) as f64;
     // What the rest of the machine does without an owner is not ours, but there is some of it only by chance.
     load.tell("");
     load.finish();
     // The last acknowledgements may come when the processes are gone.
     let closed =
         |sink: &Sink| sink.sum(METRIC, &[("ebpf.tcp.state.from", "last_ack"), ("ebpf.tcp.state.to", "closed")]);
-    eventually("the end of every connection", 10, || (closed(&measurement.sink) >= COUNT as f64).then_some(()));
+    eventually("the end of every connection", 10, || (closed(&measurement.sink) >= least()).then_some(()));
     let sink = measurement.end();
     let mine = |name: &str| {
         let comm = role("x", name);
@@ -190,7 +211,7 @@ fn connections_that_are_older_than_the_agent_end_under_its_eyes() {
     };
     let rows = ["established fin_wait_1", "fin_wait_1 fin_wait_2", "fin_wait_2 closed"];
     for words in rows.into_iter().chain(["established close_wait", "close_wait last_ack", "last_ack closed"]) {
-        assert!(all(words) >= COUNT as f64, "{words}: {}", all(words));
+        assert!(all(words) >= least(), "{words}: {}", all(words));
     }
     // An owner is right where there is one.
     for words in ["established close_wait", "close_wait last_ack", "last_ack closed", "closed syn_sent"] {

@@ -4,9 +4,11 @@
 //! either). An interrupt may stop it as it may any task; what a timer or a packet does then is for nobody to count.
 //! Where the kernel does run them, as nearly all do, the agent counts these too: a test takes both for an answer.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Follows changes of states from here on; what it sees may be of anybody's sockets.
 pub(crate) struct ProcessOne {
@@ -26,7 +28,10 @@ impl ProcessOne {
     }
 
     fn watch(name: &str, which: &str) -> Self {
-        let instance = Path::new("/sys/kernel/tracing/instances").join(format!("tfo-{}-{name}", std::process::id()));
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let instances = Path::new("/sys/kernel/tracing/instances");
+        let instance = instances.join(format!("tfo-{}-{number}-{name}", std::process::id()));
         let event = instance.join("events/sock/inet_sock_set_state");
         let threads: Vec<String> = fs::read_dir("/proc/1/task")
             .unwrap()
@@ -45,6 +50,15 @@ impl ProcessOne {
     pub(crate) fn seen(&self) -> u64 {
         let trace = self.instance.as_ref().and_then(|instance| fs::read_to_string(instance.join("trace")).ok());
         trace.iter().flat_map(|trace| trace.lines()).filter(|line| !line.starts_with('#')).count() as u64
+    }
+
+    /// Whether `seen` is all that was made, or is short of it by no more than there were of these.
+    pub(crate) fn explains(&self, seen: &BTreeMap<String, f64>, made: &BTreeMap<String, f64>) -> bool {
+        let lost = self.seen() as f64;
+        let is_whole = |(name, made): (&String, &f64)| {
+            (made - lost..=*made).contains(&seen.get(name).copied().unwrap_or_default())
+        };
+        seen.keys().all(|name| made.contains_key(name)) && made.iter().all(is_whole)
     }
 
     /// What of `number` is there to count.
