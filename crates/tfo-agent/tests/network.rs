@@ -145,24 +145,29 @@ fn failures(sink: &Sink, comm: &str, error: &str) -> f64 {
 #[test]
 fn connections_are_counted_on_both_sides_and_refused_ones_as_failures() {
     let measurement = measure();
+    let one = ProcessOne::transitions();
+    let all = |seen: f64, made: u64| one.countable(made).contains(&(seen as u64));
     for (family, label) in FAMILIES {
         let test = format!("c{family}");
         Workload::start(main_of(&test), "connects", &[family, 300, 100]).finish();
         let (client, listener) = (role(&test, "cli"), main_of(&test));
-        measurement.expect_page("tfo_ebpf_tcp_connections", &[("comm", client)], 300.0);
-        measurement.expect_page("tfo_ebpf_tcp_connections", &[("comm", listener)], 300.0);
-        eventually("the same at the sink", 30, || {
-            let sink = &measurement.sink;
-            let passive = connections(sink, listener, "passive", label);
-            (passive >= 300.0 && failures(sink, client, "ECONNREFUSED") >= 100.0).then_some(())
-        });
+        for comm in [client, listener] {
+            let told = || measurement.agent.page(0).sum("tfo_ebpf_tcp_connections", &[("comm", comm)]);
+            eventually("connections on the page", 30, || all(told().unwrap_or_default(), 300).then_some(()));
+        }
         let sink = &measurement.sink;
-        assert_eq!(connections(sink, client, "active", label), 300.0, "{label}");
-        assert_eq!(sink.sum("ebpf.tcp.connections", &[("ebpf.comm", client)]), 300.0, "only active ones");
+        eventually("the same at the sink", 30, || {
+            let passive = connections(sink, listener, "passive", label);
+            (all(passive, 300) && all(failures(sink, client, "ECONNREFUSED"), 100)).then_some(())
+        });
+        let active = connections(sink, client, "active", label);
+        assert!(all(active, 300), "{label}: {active}, {} unseen", one.seen());
+        assert_eq!(sink.sum("ebpf.tcp.connections", &[("ebpf.comm", client)]), active, "only active ones");
         assert_eq!(sink.sum("ebpf.tcp.connections", &[("ebpf.comm", role(&test, "srv"))]), 0.0);
-        assert_eq!(failures(sink, client, "ECONNREFUSED"), 100.0, "{label}");
-        let all = sink.sum("ebpf.tcp.connection.failures", &[("ebpf.comm", client)]);
-        assert_eq!(all, 100.0, "with other errors, {label}");
+        let refused = failures(sink, client, "ECONNREFUSED");
+        assert!(all(refused, 100), "{label}: {refused}, {} unseen", one.seen());
+        let failed = sink.sum("ebpf.tcp.connection.failures", &[("ebpf.comm", client)]);
+        assert_eq!(failed, refused, "with other errors, {label}");
         assert_eq!(sink.sum("ebpf.tcp.connection.failures", &[("ebpf.comm", listener)]), 0.0);
     }
     measurement.end();
