@@ -23,7 +23,7 @@ pub struct Keep {
     pub read: bool,
     /// Directories in which files may be written, made and removed.
     pub write: Vec<PathBuf>,
-    /// Directories in which directories and files may be removed.
+    /// Directories in which empty directories may be removed.
     pub remove: Vec<PathBuf>,
     /// System calls.
     pub calls: Calls,
