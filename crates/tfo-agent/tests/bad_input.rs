@@ -111,7 +111,7 @@ const FAULTY: &[(&str, &str, &[&str])] = &[
             "5:15: \"metric\" is not supported: OTTL is not; use include and exclude with match_type, metric_names, resource_attributes",
             "7:3: \"kafka\" is a component of the Collector that this agent does not have (exporters here: otlp_grpc, otlp_http, prometheus, file, debug)",
             "10:5: \"auth\" of the Collector: authenticators are not supported: send a token by headers, as headers: {authorization: \"Bearer ${env:TOKEN}\"}",
-            "11:39: \"wait_for_result\" of the Collector: not supported: who fills the queue does not wait for the far side",
+            "11:39: \"wait_for_result\" of the Collector: not supported: who pushes is answered before the far side has what came; leave it out, or write enabled: false, by which nothing waits but in the pipeline",
             "16:5: service::pipelines::logs: this agent makes metrics only, remove this pipeline of logs",
         ],
     ),

@@ -34,6 +34,21 @@ pub struct Fault {
     pub text: String,
 }
 
+impl Fault {
+    /// A fault with this text, in which whatever would leave the line, or move the cursor, is escaped: keys and values
+    /// of the user's are quoted there.
+    #[must_use]
+    pub fn new(position: Position, text: impl Into<String>) -> Self {
+        let text: String = text.into();
+        let text = if text.contains(char::is_control) { text.chars().map(shown).collect() } else { text };
+        Self { position, text }
+    }
+}
+
+fn shown(letter: char) -> String {
+    if letter.is_control() { letter.escape_default().collect() } else { letter.into() }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.position, self.text)
@@ -50,12 +65,12 @@ pub struct Faults {
 impl Faults {
     /// Notes one more fault.
     pub fn add(&mut self, position: &Position, text: impl Into<String>) {
-        self.faults.push(Fault { position: position.clone(), text: text.into() });
+        self.faults.push(Fault::new(position.clone(), text));
     }
 
     /// Notes what is accepted but has no effect, or should be written another way.
     pub fn notice(&mut self, position: &Position, text: impl Into<String>) {
-        self.notices.push(Fault { position: position.clone(), text: text.into() });
+        self.notices.push(Fault::new(position.clone(), text));
     }
 
     /// Whether no fault has been found; notices are none.
@@ -81,4 +96,16 @@ fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.sort();
     faults.dedup();
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_one_line_whatever_it_quotes() {
+        let position = Position { file: "f".into(), line: 1, column: 2 };
+        let fault = Fault::new(position, "no \u{1b}[2J of \"a\n\u{e9}\"");
+        assert_eq!(fault.to_string(), "f:1:2: no \\u{1b}[2J of \"a\\n\u{e9}\"");
+    }
 }

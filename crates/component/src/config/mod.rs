@@ -16,7 +16,7 @@ mod words;
 pub use fault::{Fault, Faults, Position};
 pub use field::{ByteSize, Field};
 pub use node::{Entry, Node, Origin, Value};
-pub use section::{Configuration, Foreign, Key, Section};
+pub use section::{Configuration, Foreign, Key, Section, Weight};
 pub use shape::Shape;
 pub use tls_version::TlsVersion;
 pub use words::suggestion;

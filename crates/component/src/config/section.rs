@@ -34,8 +34,19 @@ pub struct Foreign {
     pub path: &'static str,
     /// What to say of it.
     pub text: &'static str,
-    /// Whether the configuration means the same without it: a notice then, a fault otherwise.
-    pub harmless: bool,
+    /// How that is said.
+    pub weight: Weight,
+}
+
+/// What a key comes to that this agent does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// The configuration means the same without it.
+    Notice,
+    /// It does not.
+    Fault,
+    /// It is a switch that is off here: a fault where it is on, and nothing to say of where it is not.
+    FaultIfOn,
 }
 
 /// A map of the configuration while it is read.
@@ -232,13 +243,20 @@ impl<'a> Section<'a> {
         let Some(Node { value: Value::Map(entries), .. }) = self.node else { return };
         for entry in entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
             let path = format!("{}{}", self.prefix, entry.key);
-            match self.foreign.iter().find(|foreign| foreign.path == path) {
-                Some(foreign) if foreign.harmless => self.faults.notice(&entry.position, foreign.text),
-                Some(foreign) => self.faults.add(&entry.position, foreign.text),
-                None => {
-                    let text = format!("unknown key {:?}{}", entry.key, suggestion(&entry.key, &self.known));
-                    self.faults.add(&entry.position, text);
-                }
+            let Some(Foreign { text, weight, .. }) = self.foreign.iter().find(|foreign| foreign.path == path) else {
+                let text = format!("unknown key {:?}{}", entry.key, suggestion(&entry.key, &self.known));
+                self.faults.add(&entry.position, text);
+                continue;
+            };
+            let off = |faults: &mut Faults| match entry.node.value {
+                Value::Null => true,
+                // What is neither is a fault of its own.
+                _ => bool::parse(&entry.node, faults) != Some(true),
+            };
+            match weight {
+                Weight::Notice => self.faults.notice(&entry.position, *text),
+                Weight::FaultIfOn if off(self.faults) => {}
+                Weight::Fault | Weight::FaultIfOn => self.faults.add(&entry.position, *text),
             }
         }
     }
@@ -311,6 +329,22 @@ mod tests {
         assert!(faults.is_empty());
         Section::read_node(Some(&at(1, 1, Value::Int(3))), &mut faults, Example::read);
         assert_eq!(faults.into_sorted()[0].text, "expected a map, found a whole number");
+    }
+
+    #[test]
+    fn a_switch_that_is_not_here_may_be_off() {
+        let foreign = [Foreign { path: "waits", text: "is not supported", weight: Weight::FaultIfOn }];
+        for (value, said) in [
+            (Value::Null, vec![]),
+            (Value::Bool(false), vec![]),
+            (Value::Bool(true), vec!["is not supported"]),
+            (Value::Text("no".into()), vec!["expected a boolean, found a string"]),
+        ] {
+            let (node, mut faults) = (at(1, 1, Value::Map(vec![entry(2, "waits", value)])), Faults::default());
+            Section::read_beside(&foreign, Some(&node), &mut faults, Example::read);
+            let texts: Vec<String> = faults.into_sorted().into_iter().map(|fault| fault.text).collect();
+            assert_eq!(texts, said);
+        }
     }
 
     #[test]

@@ -99,7 +99,11 @@ impl Page {
 
     fn entry(&mut self, level: usize, name: &str, node: &Node, shape: &Shape, secret: bool) {
         let secret = secret || sounds_secret(name);
-        let name = key(name);
+        let mut name = key(name);
+        if is_long(&name) {
+            self.line(level, &format!("? {name}"), "");
+            name.clear();
+        }
         match &node.value {
             // Where text is wanted, a map that was referred to is how it is written.
             _ if *shape == Shape::Text => {
@@ -209,7 +213,8 @@ fn flow(node: &Node, shape: &Shape, secret: bool) -> String {
         Value::Map(inner) => {
             let pair = |entry: &Entry| {
                 let secret = secret || is_secret(shape, &entry.key) || sounds_secret(&entry.key);
-                format!("{}: {}", key(&entry.key), flow(&entry.node, &value_shape(shape, &entry.key), secret))
+                let (name, value) = (key(&entry.key), flow(&entry.node, &value_shape(shape, &entry.key), secret));
+                if is_long(&name) { format!("? {name} : {value}") } else { format!("{name}: {value}") }
             };
             format!("{{{}}}", inner.iter().map(pair).collect::<Vec<_>>().join(", "))
         }
@@ -254,6 +259,11 @@ fn key(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.');
     let simple = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(plain);
     if simple { name.to_owned() } else { escaped(name) }
+}
+
+/// Whether YAML wants a question mark before a key: one of more than 1,024 characters.
+fn is_long(key: &str) -> bool {
+    key.len() > 1000
 }
 
 /// Text as YAML, plain where that means the same; a dollar sign is two.

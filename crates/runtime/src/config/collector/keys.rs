@@ -2,14 +2,18 @@
 //!
 //! A key without which the configuration means the same is a notice, any other a fault.
 
-use component::config::Foreign;
+use component::config::{Foreign, Weight};
 
 const fn ignored(path: &'static str, text: &'static str) -> Foreign {
-    Foreign { path, text, harmless: true }
+    Foreign { path, text, weight: Weight::Notice }
 }
 
 const fn refused(path: &'static str, text: &'static str) -> Foreign {
-    Foreign { path, text, harmless: false }
+    Foreign { path, text, weight: Weight::Fault }
+}
+
+const fn refused_if_on(path: &'static str, text: &'static str) -> Foreign {
+    Foreign { path, text, weight: Weight::FaultIfOn }
 }
 
 /// Of every exporter there that has a queue.
@@ -30,9 +34,9 @@ pub(super) const EXPORTER: &[Foreign] = &[
         "sending_queue.metadata_keys",
         "\"metadata_keys\" of the Collector has no effect here: metadata of clients is not known here",
     ),
-    refused(
+    refused_if_on(
         "sending_queue.wait_for_result",
-        "\"wait_for_result\" of the Collector: not supported: who fills the queue does not wait for the far side",
+        "\"wait_for_result\" of the Collector: not supported: who pushes is answered before the far side has what came; leave it out, or write enabled: false, by which nothing waits but in the pipeline",
     ),
 ];
 

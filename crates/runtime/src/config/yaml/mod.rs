@@ -182,7 +182,7 @@ impl<'i> Reader<'i, '_> {
 }
 
 fn fault(position: Position, text: impl Into<String>) -> Fault {
-    Fault { position, text: text.into() }
+    Fault::new(position, text)
 }
 
 fn is_core(tag: &Tag, name: &str) -> bool {
