@@ -23,6 +23,11 @@ pub struct Overflow {
     pub(crate) histograms: Families<Spill<HistogramPoint>>,
     /// Folded streams that are remembered.
     traces: usize,
+    /// Totals that are kept, and how many may be.
+    totals: usize,
+    most: usize,
+    /// Totals that the far side has were dropped before this time: one that is needed again begins after it.
+    dropped: UnixNanos,
     /// The latest time of any point so far, and that at which streams began to be forgotten last.
     now: UnixNanos,
     turned: UnixNanos,
@@ -52,6 +57,8 @@ impl<P> Default for Spill<P> {
 const FORGET_AFTER: UnixNanos = 300_000_000_000;
 /// Beyond so many totals of a metric, streams are folded into one that keeps no label at all.
 const MOST_TOTALS: usize = 1000;
+/// For each stream that may be held, so many totals of all sources are kept: of sources beyond them nothing is folded.
+const TOTALS_FOR_EACH_STREAM: usize = 2;
 
 impl Overflow {
     /// Whether nothing has been folded.
@@ -64,6 +71,12 @@ impl Overflow {
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.traces
+    }
+
+    /// Number of totals that are kept.
+    #[must_use]
+    pub fn totals(&self) -> usize {
+        self.totals
     }
 
     /// `batch` as it goes out: streams that were folded before, and come again, are left out and added up here.
@@ -103,7 +116,29 @@ impl Overflow {
         self.acknowledged = self.taken;
     }
 
-    /// Folds `point`, of which `base` is counted already; says no where it cannot be told as one with the others.
+    /// Has room for the totals of so many streams, and drops what the far side has where there are more than that: whose
+    /// sources are gone would be kept for ever.
+    pub(crate) fn make_room_for_totals(&mut self, streams: usize) {
+        self.most = streams.saturating_mul(TOTALS_FOR_EACH_STREAM);
+        if self.totals > streams {
+            self.totals = self.drop_told::<Point>() + self.drop_told::<HistogramPoint>();
+            self.dropped = self.now.saturating_add(1);
+        }
+    }
+
+    /// Drops metrics whose totals the far side has and of which no stream is remembered; tells how many totals stay.
+    fn drop_told<P: Kind>(&mut self) -> usize {
+        let told = self.acknowledged;
+        let families = P::of_overflow_mut(self);
+        families.retain(|family| {
+            let Spill { recent, older, changed, .. } = &family.value;
+            *changed > told || !recent.is_empty() || !older.is_empty()
+        });
+        families.iter().map(|family| family.value.totals.points().len()).sum()
+    }
+
+    /// Folds `point`, of which `base` is counted already; says no where it cannot be told as one with the others, or
+    /// there is no room for a total of its source.
     pub(crate) fn fold<P: Kind>(
         &mut self,
         source: Origin<'_>,
@@ -115,12 +150,18 @@ impl Overflow {
         if base.is_some_and(|base| is_late(point, base)) {
             return true;
         }
+        let is_full = self.totals >= self.most;
+        if is_full && P::of_overflow(self).get(source, descriptor).is_none() {
+            return false;
+        }
         let increase = base.map_or_else(|| point.clone(), |base| point.since(base, number));
         self.now = self.now.max(point.time());
         self.changes += 1;
         let (now, changes, sent) = (self.now, self.changes, self.acknowledged > 0 || self.taken > 0);
+        let dropped = self.dropped;
         let spill = P::of_overflow_mut(self).of(source, descriptor);
-        let to = spill.total_of(point.attributes());
+        let to = spill.total_of(point.attributes(), if is_full { 0 } else { MOST_TOTALS });
+        let totals = spill.totals.points().len();
         if let Some(total) = spill.totals.get_mut(&to) {
             let start = if sent { total.start() } else { total.start().min(increase.start()) };
             if !total.add(&increase, number) {
@@ -128,13 +169,17 @@ impl Overflow {
             }
             *total = total.clone().within(start, now);
         } else {
-            spill.totals.push(increase.under(to.clone()));
+            let total = increase.under(to.clone());
+            let (start, time) = (total.start().max(dropped), total.time().max(dropped));
+            spill.totals.push(if total.start() < start { total.within(start, time) } else { total });
         }
         spill.changed = changes;
+        let added = spill.totals.points().len() - totals;
         let trace = point.clone().under(to);
         let known = spill.older.remove(&point.attributes().stored_hash()).is_some();
         let known = spill.recent.insert(point.attributes().stored_hash(), trace).is_some() || known;
         self.traces += usize::from(!known);
+        self.totals += added;
         true
     }
 
@@ -225,9 +270,9 @@ impl<P: Sample> Spill<P> {
         self.recent.get(&hash).or_else(|| self.older.get(&hash))
     }
 
-    /// The attributes of the total that a stream goes to.
-    fn total_of(&self, stream: &Attributes) -> Arc<Attributes> {
-        let roomy = self.totals.points().len() < MOST_TOTALS;
+    /// The attributes of the total that a stream goes to; beyond `most` it is the one without labels.
+    fn total_of(&self, stream: &Attributes, most: usize) -> Arc<Attributes> {
+        let roomy = self.totals.points().len() < most;
         Arc::new(if roomy { folded(stream) } else { marked(Vec::new()) })
     }
 

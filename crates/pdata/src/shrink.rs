@@ -106,6 +106,7 @@ impl Overflow {
     /// Makes room in `held`, where there is more than fits; an eighth is left free for what comes next.
     pub fn shrink(&mut self, held: &mut Latest, room: Room, known: &Known) -> Shrunk {
         let mut shrunk = Shrunk::default();
+        self.make_room_for_totals(room.streams);
         for among in [Among::Sure, Among::Everyone] {
             // Bytes are told by the share of streams, which need not be enough at once.
             for _ in 0..8 {
