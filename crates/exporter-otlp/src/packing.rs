@@ -31,7 +31,7 @@ impl Compression {
     pub(crate) fn compress(self, body: impl Source, out: Vec<u8>) -> io::Result<Vec<u8>> {
         match self {
             Self::Gzip => {
-                let mut encoder = GzEncoder::new(out, flate2::Compression::default());
+                let mut encoder = GzEncoder::new(out, LEVEL);
                 body.write_to(&mut encoder)?;
                 encoder.finish()
             }
@@ -53,6 +53,10 @@ impl Compression {
         }
     }
 }
+
+/// Of gzip: a third of what level 6 takes, for 18 % more bytes of points about processes, and 35 % more of the points of
+/// `make bench-peers`. Who minds the bytes has zstd, which makes fewer than any level of gzip.
+const LEVEL: flate2::Compression = flate2::Compression::new(2);
 
 /// 512 KiB, as the Collector has it.
 const WINDOW_LOG: u32 = 19;
