@@ -14,7 +14,7 @@ pub(crate) struct Log {
     path: PathBuf,
     create_directory: bool,
     rotation: Option<Rotation>,
-    /// What the file has in it is another's, and goes with the first batch: until then a reload can be taken back.
+    /// What the file has in it is another's, and goes with the first batch: before that a reload may be taken back.
     fresh: bool,
     file: Option<File>,
     /// Where the last whole batch ends, if what is behind it could not be cut off.

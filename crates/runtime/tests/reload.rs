@@ -131,6 +131,30 @@ async fn of_two_exporters_none_is_changed_where_one_cannot_be() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_exporter_gets_nothing_before_all_of_its_configuration_was_taken_over() {
+    for kind in ["takes: 1us", "direct: true", "sending_queue: {enabled: false}"] {
+        let text = |a: &str, b: &str| -> &'static str {
+            let text = format!(
+                "receivers: {{source: {{batches: 20}}}}\nexporters: {{sink/a: {{{kind}{a}}}, sink/b: {{{b}}}}}\nservice: \
+                 {{pipelines: {{metrics: {{receivers: [source], exporters: [sink/a, sink/b]}}}}}}\n"
+            );
+            text.leak()
+        };
+        let good = text("", "");
+        let late = text(", forever: permanent", "broken: true, starts_after: 4s");
+        let seen = run_through(good, &[(5, late), (15, late)], 40).await;
+        assert_eq!(seen.reloads.failed, 2, "{kind}");
+        // What reaches the new one is lost.
+        assert_eq!(delivered("sink/a"), totals("source", 1..=20), "{kind}");
+        assert_eq!(delivered("sink/b"), totals("source", 1..=20), "{kind}");
+        assert_eq!(status(&seen, Kind::Exporter, "sink/a"), Status::Ok, "{kind}");
+        let seen = run_through(good, &[(5, text(", part: 7", "starts_after: 4s"))], 40).await;
+        assert_eq!((seen.reloads.succeeded, seen.flows()), (1, Ok(())), "{kind}");
+        assert_eq!(delivered("sink/a"), totals("source", 1..=20), "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_reloads_under_load_lose_and_repeat_nothing() {
     let receivers = "receivers: {source: {batches: 100000, every: 1ms, streams: 3}}\n";
     let variants = [

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::{Accepted, BuiltExporter, ComponentId, Delivery, ExportError, Exporter, Reporter, RetryConfig, Status};
+use component::{Accepted, BuiltExporter, ComponentId, ExportError, Exporter, Reporter, RetryConfig, Status};
 use pdata::{Acknowledged, Batch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -23,7 +23,6 @@ use super::totals::{Counters, count};
 pub(super) struct ExporterTask {
     pub(super) id: ComponentId,
     pub(super) exporter: Box<dyn Exporter>,
-    pub(super) delivery: Delivery,
     pub(super) retry: RetryConfig,
     pub(super) inbox: Inbox,
     /// Whether what is given up goes with the next batch.
@@ -50,8 +49,11 @@ pub(super) struct Controls {
 pub(super) struct Replacement {
     pub(super) built: BuiltExporter,
     pub(super) reporter: Reporter,
-    /// The one that ran; or why the new one cannot start, and the other runs on.
-    pub(super) answer: oneshot::Sender<Result<BuiltExporter, String>>,
+    /// Told that the new one has started, or why it cannot and the other runs on; and where it is taken back, the same
+    /// of the one that ran.
+    pub(super) answers: mpsc::Sender<Result<(), String>>,
+    /// Told that all of the new configuration is taken over, and closed where it is not.
+    pub(super) taken: oneshot::Receiver<()>,
 }
 
 /// What to do next.
@@ -81,7 +83,6 @@ impl ExporterTask {
         Self {
             id: id.clone(),
             exporter,
-            delivery,
             retry,
             inbox: Inbox::new(edge, Backlog::new(bounds, known, counters.clone()), queued),
             keeps,

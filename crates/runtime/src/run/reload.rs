@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use component::{BuiltExporter, ComponentId, Kind, Reporter};
-use tokio::sync::oneshot;
+use component::{ComponentId, Kind, Reporter};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::apply::{Running, push_down_first};
 use super::exporter::Replacement;
@@ -18,9 +18,18 @@ use crate::{Failure, Kind as Of};
 /// What has been put in the place of something else, and can be taken back.
 #[derive(Default)]
 struct Exchanged {
-    exporters: Vec<(ComponentId, BuiltExporter, Reporter, BTreeSet<String>)>,
+    exporters: Vec<NewExporter>,
     /// Places among the running extensions, and what was there.
     extensions: Vec<LiveExtension>,
+}
+
+/// An exporter in the place of another, which delivers nothing before it is told that it may stay.
+struct NewExporter {
+    id: ComponentId,
+    reporter: Reporter,
+    uses: BTreeSet<String>,
+    answers: mpsc::Receiver<Result<(), String>>,
+    taken: oneshot::Sender<()>,
 }
 
 impl Running {
@@ -40,11 +49,16 @@ impl Running {
             self.take_back(plan, done).await;
             return Err(vec![failure]);
         }
+        for NewExporter { id, reporter, uses, taken, .. } in std::mem::take(&mut done.exporters) {
+            self.settle(&id, reporter, uses);
+            // Where its task has ended there is nobody to tell.
+            let _ = taken.send(());
+        }
         self.live.shared = shared;
         self.board.set_own_metrics(wants_own_metrics);
         self.end_extensions(&plan).await;
         self.apply(plan);
-        // What was put aside has been shut down when something took its place.
+        // What was put aside has been stopped when something took its place.
         drop(done);
         summary.log();
         Ok(())
@@ -113,20 +127,19 @@ impl Running {
     async fn exchange_exporters(&mut self, plan: &mut Plan, done: &mut Exchanged) -> Result<(), Failure> {
         let ids: Vec<ComponentId> = plan.parts.exporters.keys().cloned().collect();
         for id in &ids {
-            let Some(exporter) = self.live.exporters.get_mut(id) else { continue };
+            let Some(exporter) = self.live.exporters.get(id) else { continue };
             let Some(Part { component: built, reporter, uses, .. }) = plan.parts.exporters.remove(id) else { continue };
-            let (answer, answered) = oneshot::channel();
-            let replacement = Replacement { built, reporter: reporter.clone(), answer };
+            let (answers, mut answered) = mpsc::channel(2);
+            let (taken, is_taken) = oneshot::channel();
+            let replacement = Replacement { built, reporter: reporter.clone(), answers, taken: is_taken };
             let busy = || Failure::new(Of::Exporter, id, "is busy with one request for too long".to_owned());
             exporter.replacements.try_send(replacement).map_err(|_| busy())?;
-            let old = match timeout(self.deadline, answered).await {
-                Ok(Ok(Ok(old))) => old,
-                Ok(Ok(Err(reason))) => return Err(Failure::new(Of::Exporter, id, reason)),
-                Ok(Err(_)) | Err(_) => return Err(busy()),
-            };
-            let earlier = std::mem::replace(&mut exporter.reporter, reporter);
-            let used = std::mem::replace(&mut exporter.uses, uses);
-            done.exporters.push((id.clone(), old, earlier, used));
+            match timeout(self.deadline, answered.recv()).await {
+                Ok(Some(Ok(()))) => {}
+                Ok(Some(Err(reason))) => return Err(Failure::new(Of::Exporter, id, reason)),
+                Ok(None) | Err(_) => return Err(busy()),
+            }
+            done.exporters.push(NewExporter { id: id.clone(), reporter, uses, answers: answered, taken });
         }
         let mut started = Vec::new();
         for (id, part) in &mut plan.parts.exporters {
@@ -149,16 +162,10 @@ impl Running {
 
     /// Everything as it was before [`exchange`](Self::exchange).
     async fn take_back(&mut self, mut plan: Plan, done: Exchanged) {
-        for (id, built, reporter, uses) in done.exporters {
-            let Some(exporter) = self.live.exporters.get_mut(&id) else { continue };
-            let (answer, answered) = oneshot::channel();
-            let replacement = Replacement { built, reporter: reporter.clone(), answer };
-            let sent = exporter.replacements.try_send(replacement).is_ok();
-            let back = sent && matches!(timeout(self.deadline, answered).await, Ok(Ok(Ok(_))));
-            if back {
-                (exporter.reporter, exporter.uses) = (reporter, uses);
-            } else {
-                warn!(otelcol.component.id = %id, "the exporter as it was before cannot be had back, the new one runs");
+        for NewExporter { id, reporter, uses, mut answers, taken } in done.exporters {
+            drop(taken);
+            if let Ok(Some(Err(_))) = timeout(self.deadline, answers.recv()).await {
+                self.settle(&id, reporter, uses);
             }
         }
         for mut old in done.extensions {
@@ -179,6 +186,13 @@ impl Running {
         drop(plan);
         self.push_down();
         self.board.show(self.live.layout());
+    }
+
+    /// Has an exporter that was put in the place of another of its id be the one that runs.
+    fn settle(&mut self, id: &ComponentId, reporter: Reporter, uses: BTreeSet<String>) {
+        if let Some(exporter) = self.live.exporters.get_mut(id) {
+            (exporter.reporter, exporter.uses) = (reporter, uses);
+        }
     }
 
     /// Ends extensions that are no more.

@@ -1,17 +1,45 @@
 //! Another exporter in the place of the one that runs, as a new configuration wants it: what waits stays.
 
-use component::{Delivery, Status};
+use component::{BuiltExporter, Delivery, Status};
 use pdata::Acknowledged;
+use tracing::warn;
 
 use super::delivery::Plan;
 use super::exporter::{ExporterTask, Replacement};
 
 impl ExporterTask {
     /// Puts another exporter in the place of the one that runs, which has no attempt under way.
-    pub(super) async fn replace(&mut self, Replacement { mut built, reporter, answer }: Replacement) {
-        if answer.is_closed() {
+    ///
+    /// What comes waits until all of the new configuration is taken over: where it is not, the new one has written
+    /// nothing, and the one that ran is back.
+    pub(super) async fn replace(&mut self, Replacement { mut built, reporter, answers, taken }: Replacement) {
+        if answers.is_closed() {
             return;
         }
+        let started = self.exchange(&mut built).await;
+        let has_started = started.is_ok();
+        // Whoever asked may have given up, which `taken` tells; there is room for both answers.
+        let _ = answers.try_send(started);
+        if !has_started {
+            return;
+        }
+        let before = std::mem::replace(&mut self.controls.reporter, reporter);
+        self.report(Status::Ok);
+        if self.inbox.fill_while(taken).await.is_err() {
+            let back = self.exchange(&mut built).await;
+            let is_back = back.is_ok();
+            let _ = answers.try_send(back);
+            if is_back {
+                self.controls.reporter = before;
+                return;
+            }
+            warn!("the exporter as it was before cannot be had back, the new one runs");
+        }
+        self.adopt(&built.delivery).await;
+    }
+
+    /// Exchanges the exporter that runs for that of `built`, or says why not.
+    async fn exchange(&mut self, built: &mut BuiltExporter) -> Result<(), String> {
         // Both may want the same port.
         let exchanged = async {
             self.exporter.shutdown().await;
@@ -25,19 +53,9 @@ impl ExporterTask {
                 }
             }
         };
-        let outcome = match self.inbox.fill_while(exchanged).await {
-            Ok(()) => {
-                self.adopt(&built.delivery).await;
-                self.controls.reporter = reporter;
-                self.report(Status::Ok);
-                std::mem::swap(&mut self.exporter, &mut built.exporter);
-                std::mem::swap(&mut self.delivery, &mut built.delivery);
-                Ok(built)
-            }
-            Err(reason) => Err(reason),
-        };
-        // Whoever asked may have given up; the place is taken all the same.
-        let _ = answer.send(outcome);
+        self.inbox.fill_while(exchanged).await?;
+        std::mem::swap(&mut self.exporter, &mut built.exporter);
+        Ok(())
     }
 
     /// Delivers as `delivery` says from now on; what is known of the far side stays, where it is of any use.

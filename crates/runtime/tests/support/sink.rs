@@ -123,6 +123,7 @@ struct Sink {
     tried: u64,
     part: usize,
     broken: bool,
+    starts_after: Duration,
 }
 
 fn configure(section: &mut Section<'_>) -> Builder<BuiltExporter> {
@@ -138,6 +139,7 @@ fn configure(section: &mut Section<'_>) -> Builder<BuiltExporter> {
         tried: 0,
         part: section.field("part", "most points of a part", u64::MAX).try_into().unwrap(),
         broken: section.field("broken", "cannot be started", false),
+        starts_after: section.field("starts_after", "time that a start takes", Duration::ZERO),
     };
     let direct = section.field("direct", "no queue", false);
     let temporality = read_temporality(section);
@@ -154,7 +156,10 @@ fn configure(section: &mut Section<'_>) -> Builder<BuiltExporter> {
 impl Exporter for Sink {
     fn start(&mut self) -> BoxFuture<'_, Result<(), String>> {
         note(format!("{} started", self.id));
-        Box::pin(async { if self.broken { Err("address in use".into()) } else { Ok(()) } })
+        Box::pin(async {
+            tokio::time::sleep(self.starts_after).await;
+            if self.broken { Err("address in use".into()) } else { Ok(()) }
+        })
     }
 
     fn split(&self, batch: Arc<Batch>) -> Vec<Arc<Batch>> {
