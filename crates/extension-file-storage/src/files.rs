@@ -57,7 +57,11 @@ impl Files {
 
     /// Leaves the directory to others.
     pub(crate) fn close(&self) {
-        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Closing it would not do while a child that is being started still has a copy, which a fork gives it.
+        if let Some(Err(error)) = held.map(|file| file.unlock()) {
+            tracing::debug!(%error, "file_storage: the lock is left to the end of the file");
+        }
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -141,3 +145,23 @@ fn file_name(key: &str) -> String {
 
 const LOCK: &str = "lock";
 const MOST_ASIDE: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_lock_in_a_child_that_is_being_started_keeps_nobody_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || {
+            let files = Files::new(directory.path().to_owned());
+            files.open(Duration::ZERO).unwrap();
+            files
+        };
+        let files = open();
+        let copy = files.lock.lock().unwrap().as_ref().unwrap().try_clone().unwrap();
+        files.close();
+        open();
+        drop(copy);
+    }
+}
