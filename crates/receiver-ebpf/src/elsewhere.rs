@@ -367,6 +367,21 @@ pub(crate) fn possible_cpus() -> u32 {
 
 pub(crate) fn release_memory() {}
 
+/// The code of this program. Where it is mapped is told in another way elsewhere.
+#[derive(Debug)]
+pub struct Code;
+
+impl Code {
+    /// Nothing is known of it.
+    #[must_use]
+    pub fn mapped() -> Self {
+        Self
+    }
+
+    /// Does nothing.
+    pub fn release(&self) {}
+}
+
 /// Nanoseconds since somebody asked first.
 pub(crate) fn monotonic_now() -> u64 {
     static FIRST: OnceLock<Instant> = OnceLock::new();

@@ -23,8 +23,8 @@ pub use catalog::all as catalog;
 pub use collectors::RECEIVERS;
 pub use extension::{DEFAULT_PIN_PATH, EXTENSION_FACTORY};
 pub use kernel::{
-    HELPER_COMMAND, PinPath, btf, capabilities, kernel_series, lockdown, locked_memory, look_at_pin_path, perf_events,
-    serve_helper, tracefs, unpin_abandoned,
+    Code, HELPER_COMMAND, PinPath, btf, capabilities, kernel_series, lockdown, locked_memory, look_at_pin_path,
+    perf_events, serve_helper, tracefs, unpin_abandoned,
 };
 pub use probe::{Fate, Probe, Tried};
 pub use trouble::Trouble;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use component::config::Fault;
+use receiver_ebpf::Code;
 use runtime::{
-    Config, Environment as _, Failure, Loading, Logs, ProcessEnvironment, Reloading, SPANS, Service, Source,
+    Config, Environment as _, Failure, Loading, Logs, Phase, ProcessEnvironment, Reloading, SPANS, Service, Source,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -137,12 +138,20 @@ fn run(
     let preparing = trace_span!(target: SPANS, parent: &starting, "prepare");
     preparing.in_scope(|| service.prepare()).map_err(one)?;
     drop(preparing);
+    // Before files are out of reach, of which one says so.
+    let code = Code::mapped();
     if !options.keep_rights {
         rights::give_up(service.give_up_rights());
     }
     service.starting = starting;
     let supervisor = Supervisor::of_environment();
-    service.phases = supervisor.told();
+    let told = supervisor.told();
+    service.phases = Box::new(move |phase| {
+        if phase == Phase::Running {
+            code.release();
+        }
+        told(phase);
+    });
     let taken = |logs: Logs, read: &[PathBuf]| {
         set_level(logs.level);
         files.send_replace(reload::marks(read));

@@ -47,7 +47,7 @@ pub use pin::{PinPath, look_at_pin_path};
 pub use privileges::{capabilities, lockdown, locked_memory, perf_events};
 pub(crate) use requirements::LoadError;
 pub use requirements::btf;
-pub use system::kernel_series;
+pub use system::{Code, kernel_series};
 pub(crate) use system::{boottime_now, monotonic_now, possible_cpus, release_memory};
 pub(crate) use tiers::{TIERS, Tier, start};
 pub use tracefs::tracefs;

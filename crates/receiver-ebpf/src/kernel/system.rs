@@ -1,10 +1,11 @@
 //! The few calls of libc that the rest of the agent needs: returning memory, and the clock of the programs.
 
+use std::ops::Range;
+
 /// Returns what loading needed to the system, and has large blocks returned as soon as they are freed from here on.
 ///
 /// Parsing the BTF of the kernel takes some 20 MB for a moment, a read of the maps some
 /// MB every interval; left to itself glibc would keep the most that was ever in use.
-/// More than half of the code that is resident by then is never run again.
 pub(crate) fn release_memory() {
     #[cfg(target_env = "gnu")]
     {
@@ -13,21 +14,65 @@ pub(crate) fn release_memory() {
         // SAFETY: as above.
         unsafe { libc::malloc_trim(0) };
     }
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    for (start, end) in maps.lines().filter_map(code) {
+}
+
+/// The code of this program and what is mapped before it (constants, tables), from its own file: it stays there to the end.
+#[derive(Debug)]
+pub struct Code(Option<(usize, usize)>);
+
+impl Code {
+    /// Reads `/proc/self/maps`; where that cannot be read, nothing can be released.
+    #[must_use]
+    pub fn mapped() -> Self {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        Self(code(&maps, Self::mapped as *const () as usize))
+    }
+
+    /// Has only that be resident that is run and read from here on: of what a start has run more than half never is
+    /// again. What is needed is mapped again by its next use.
+    pub fn release(&self) {
+        let Some((start, end)) = self.0 else { return };
         let address = std::ptr::without_provenance_mut::<libc::c_void>(start);
-        // SAFETY: a private mapping of a file that nobody may write: no page of it differs from the file, so
-        // dropping it changes nothing but that the next access maps it again.
+        // SAFETY: private mappings of a file that nobody may write, which are never unmapped, since it is what runs
+        // here, and never were writable, so that no page of them differs from the file: dropping them changes nothing
+        // but that the next access maps them again.
         unsafe { libc::madvise(address, end - start, libc::MADV_DONTNEED) };
     }
 }
 
-/// The range of a line of `/proc/self/maps` that maps code from a file.
-fn code(line: &str) -> Option<(usize, usize)> {
+/// The range of the mapping of code around `address`, and of the file's beginning where that is mapped right before it.
+/// What is read-only after the code may have been written before, by the dynamic linker.
+fn code(maps: &str, address: usize) -> Option<(usize, usize)> {
+    let mut before = None;
+    for mapping in maps.lines().filter_map(mapping) {
+        if mapping.access == "r-xp" && mapping.range.contains(&address) {
+            let Range { start, end } = mapping.range;
+            return Some((
+                before.filter(|(_, border)| *border == start).map_or(start, |(beginning, _)| beginning),
+                end,
+            ));
+        }
+        let is_beginning = mapping.access == "r--p" && mapping.offset == 0;
+        before = is_beginning.then_some((mapping.range.start, mapping.range.end));
+    }
+    None
+}
+
+/// A line of `/proc/self/maps` that maps a file.
+struct Mapping<'a> {
+    range: Range<usize>,
+    access: &'a str,
+    /// Where in the file it begins, in bytes.
+    offset: usize,
+}
+
+fn mapping(line: &str) -> Option<Mapping<'_>> {
     let mut fields = line.split_ascii_whitespace();
     let (start, end) = fields.next()?.split_once('-')?;
-    let code = fields.next()? == "r-xp" && fields.nth(3)?.starts_with('/');
-    code.then_some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
+    let (access, offset) = (fields.next()?, fields.next()?);
+    let number = |text| usize::from_str_radix(text, 16).ok();
+    fields.nth(2)?.starts_with('/').then_some(())?;
+    Some(Mapping { range: number(start)?..number(end)?, access, offset: number(offset)? })
 }
 
 /// Lets maps be as large as they are asked to be: before 5.11 they count as locked memory, of which 64 KiB are allowed.
@@ -81,13 +126,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_of_files_is_taken_for_code() {
-        let line = |perms, path| format!("7f0000001000-7f0000003000 {perms} 00001000 fe:00 42    {path}");
-        assert_eq!(code(&line("r-xp", "/usr/bin/tfo-agent")), Some((0x7f00_0000_1000, 0x7f00_0000_3000)));
-        for other in
-            [line("r--p", "/usr/bin/tfo-agent"), line("rw-p", "/lib/x"), line("r-xp", "[vdso]"), line("r-xp", "")]
-        {
-            assert_eq!(code(&other), None, "{other}");
+    fn our_own_code_is_found_and_goes_on_when_it_is_released() {
+        let code = Code::mapped();
+        let (start, end) = code.0.unwrap();
+        assert!((start..end).contains(&(Code::release as *const () as usize)));
+        code.release();
+        assert_eq!(Code::mapped().0, Some((start, end)));
+    }
+
+    #[test]
+    fn what_the_linker_may_have_written_is_not_taken_for_code() {
+        let line = |range, access, offset, path| format!("{range} {access} {offset} fe:00 42    {path}\n");
+        let program = "/usr/bin/tfo-agent";
+        let head = line("1000-3000", "r--p", "00000000", program);
+        let code_there = |access, path| line("3000-5000", access, "00002000", path);
+        let rest = line("5000-6000", "r--p", "00004000", program) + &line("6000-7000", "rw-p", "00005000", program);
+        assert_eq!(code(&(head.clone() + &code_there("r-xp", program) + &rest), 0x3800), Some((0x1000, 0x5000)));
+        assert_eq!(code(&(code_there("r-xp", program) + &rest), 0x3800), Some((0x3000, 0x5000)));
+        for (access, path) in [("r--p", program), ("rwxp", program), ("r-xp", "[vdso]"), ("r-xp", "")] {
+            assert_eq!(code(&(head.clone() + &code_there(access, path) + &rest), 0x3800), None, "{access} {path}");
+        }
+        for other in [line("1000-2000", "r--p", "00000000", program), line("1000-3000", "r--p", "00001000", program)] {
+            assert_eq!(
+                code(&(other.clone() + &code_there("r-xp", program)), 0x3800),
+                Some((0x3000, 0x5000)),
+                "{other}"
+            );
         }
     }
 }

@@ -5,6 +5,8 @@
 //! binary, started before rights are given up; it ends when its socket does.
 
 mod serve;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::cell::Cell;
