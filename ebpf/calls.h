@@ -16,6 +16,7 @@ const volatile __u8 call_kinds[2 * SYSCALL_NUMBERS] = {};
 #define MAX_ERRNO 4095
 #define is_restart(result) ((result) >= -516 && (result) <= -512 && (result) != -515)
 #define is_error(result) ((result) < 0 && (result) >= -MAX_ERRNO && !is_restart(result))
+#define UNKNOWN_RESULT (-MAX_ERRNO - 1) /* neither an error nor anything transferred */
 
 /* arch/x86/include/asm/thread_info.h, arch/arm64/include/asm/thread_info.h */
 #define TS_COMPAT 2
@@ -130,6 +131,12 @@ struct ended_call {
 	__u64 nanoseconds; /* 0: not measured */
 };
 
+/* The call that is pending, without a time. */
+static __always_inline struct ended_call pending_call(__s32 pending)
+{
+	return (struct ended_call){ .call = pending & ((1 << PENDING_FILE_SHIFT) - 1), .file = pending >> PENDING_FILE_SHIFT & 7 };
+}
+
 static __always_inline struct ended_call end_call(struct cpu_record *current, void *registers, long result)
 {
 	struct ended_call ended = { .call = -1 };
@@ -146,8 +153,7 @@ static __always_inline struct ended_call end_call(struct cpu_record *current, vo
 		count_loss(LOSS_START_MISSING);
 		return ended;
 	}
-	ended.call = pending & ((1 << PENDING_FILE_SHIFT) - 1);
-	ended.file = pending >> PENDING_FILE_SHIFT;
+	ended = pending_call(pending);
 	if (current->entered)
 		ended.nanoseconds = bpf_ktime_get_ns() - current->entered;
 	return ended;

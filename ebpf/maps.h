@@ -13,9 +13,11 @@ const volatile __u32 free_mask = 0;     /* entries of tfo_free - 1 */
 const volatile bool filtering = false;  /* the agent gives verdicts on processes */
 const volatile __u32 sample_rate = 100; /* of 100 events so many have their latency measured */
 const volatile __u64 program_generation = 1; /* these programs count while a CPU says the same */
+const volatile bool called_twice = false; /* calls are hooked twice: hooks/calls.h */
 
 /* A pending syscall: plain index, and the type of the file that it works on. */
 #define PENDING_FILE_SHIFT 10
+#define PENDING_FIRST (1 << 30) /* noted by the first of two hooks, and the second has not come yet */
 #define NO_SYSCALL (-1) /* nothing pending */
 #define FORKED (-2)     /* a new task: its first return to user space is not a call of its own */
 #define UNWANTED (-3)   /* one is, but nobody wants to know of it */

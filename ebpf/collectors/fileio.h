@@ -26,7 +26,7 @@ static __always_inline void file_call_ended(struct cpu_record *current, __u64 id
 					    long result)
 {
 	__u32 operation = (kind & CALL_OPERATION) - 1;
-	__u32 type = ended->file & 7;
+	__u32 type = ended->file;
 
 	/* One that the kernel will enter again is not an operation yet. */
 	if (is_restart(result))

@@ -15,6 +15,29 @@
 #define FOLLOWED_AT_EXIT \
 	(FOLLOWED_AT_ENTRY | collect_network << COLLECTOR_NETWORK | collect_tcpstate << COLLECTOR_TCPSTATE)
 
+static __always_inline void count_call(struct cpu_record *current, struct ended_call *ended, __u8 kind, long result)
+{
+	__u64 identity = current->identity;
+	__u32 denied = denials(identity);
+
+	if (collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1))
+		count_syscall(current, identity, ended->call, kind, ended->nanoseconds, result);
+	if (collect_fileio && kind & CALL_OPERATION && !(denied >> COLLECTOR_FILEIO & 1))
+		file_call_ended(current, identity, ended, kind, result);
+}
+
+/* Counts the call before this one if its return was left out; its time and its result are not known. */
+static __always_inline void count_left_out(struct cpu_record *current)
+{
+	__s32 pending = current->syscall;
+
+	if (pending < 0)
+		return;
+	struct ended_call ended = pending_call(pending);
+
+	count_call(current, &ended, kind_of(ended.call), UNKNOWN_RESULT);
+}
+
 static __always_inline void call_entered(struct cpu_record *current, void *registers, long number)
 {
 	__u32 denied = denials(current->identity);
@@ -45,18 +68,20 @@ int BPF_PROG(tfo_sys_enter, void *registers, long number)
 		return 0;
 	struct run run = begin_run(current, PROGRAM_SYS_ENTER);
 
+	if (called_twice)
+		count_left_out(current);
 	call_entered(current, registers, number);
+	if (called_twice && current->syscall >= 0)
+		current->syscall |= PENDING_FIRST;
 	end_run(&run);
 	return 0;
 }
 
 static __always_inline void call_returned(struct cpu_record *current, void *registers, long result)
 {
-	__u64 identity = current->identity;
-	__u32 denied = denials(identity);
 	struct ended_call ended = { .call = -1 };
 
-	if (is_unwanted(denied, FOLLOWED_AT_EXIT) && current->syscall == UNWANTED) {
+	if (current->syscall == UNWANTED && is_unwanted(denials(current->identity), FOLLOWED_AT_EXIT)) {
 		current->syscall = NO_SYSCALL;
 		return;
 	}
@@ -68,10 +93,7 @@ static __always_inline void call_returned(struct cpu_record *current, void *regi
 		return;
 	__u8 kind = kind_of(ended.call);
 
-	if (collect_syscalls && !(denied >> COLLECTOR_SYSCALLS & 1))
-		count_syscall(current, identity, ended.call, kind, ended.nanoseconds, result);
-	if (collect_fileio && kind & CALL_OPERATION && !(denied >> COLLECTOR_FILEIO & 1))
-		file_call_ended(current, identity, &ended, kind, result);
+	count_call(current, &ended, kind, result);
 	if ((collect_network || collect_tcpstate) && kind & CALL_ACCEPT)
 		accepted(current, result);
 	if (collect_network && kind & CALL_SPLICE)
@@ -95,14 +117,21 @@ int BPF_PROG(tfo_sys_exit, void *registers, long result)
 }
 
 /* The same once more, from Linux 7.0 on: there a task may leave its CPU within a program, and the kernel leaves the
- * program out for whoever comes next. These do what the first were left out of. */
+ * program out for whoever comes next. These do what the first were left out of; where both were left out of a
+ * return, the next entry counts the call. */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(tfo_enter_again, void *registers, long number)
 {
 	struct cpu_record *current = current_task();
 
-	if (is_our_turn(current) && current->syscall < 0 && current->syscall != UNWANTED)
-		call_entered(current, registers, number);
+	if (!is_our_turn(current) || current->syscall == UNWANTED)
+		return 0;
+	if (current->syscall >= 0 && current->syscall & PENDING_FIRST) {
+		current->syscall &= ~PENDING_FIRST;
+		return 0;
+	}
+	count_left_out(current);
+	call_entered(current, registers, number);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ static __always_inline void thread_ended(struct cpu_record *current, struct task
 		return;
 	/* exit, or a call that a kill interrupted: it does not return any more. */
 	if (collect_syscalls && state->syscall >= 0 && !is_denied(identity, COLLECTOR_SYSCALLS))
-		count_syscall(current, identity, state->syscall & ((1 << PENDING_FILE_SHIFT) - 1), 0, 0, 0);
+		count_syscall(current, identity, pending_call(state->syscall).call, 0, 0, 0);
 	if (leave_process(identity, task) && collect_memory)
 		process_ended(current, task, identity);
 }

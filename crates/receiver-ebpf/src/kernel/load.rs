@@ -156,10 +156,12 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
             }
         }
         let free_mask = options.ring - 1;
+        let twice = u8::from(system::preempts_programs());
         loader
             .override_global("program_generation", &generation, true)
             .override_global("stripe_count", &options.stripes, true)
             .override_global("free_mask", &free_mask, true)
+            .override_global("called_twice", &twice, true)
             .map_max_entries("tfo_free", options.ring)
             .map_max_entries("tfo_cpus", options.cpus)
             .map_max_entries("tfo_overflow", options.stripes)

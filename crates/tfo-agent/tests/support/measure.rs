@@ -47,20 +47,34 @@ impl Measurement {
     /// Waits until the page says `expected` in sum for what has `labels`, and not more.
     pub(crate) fn expect_page(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
         let deadline = Instant::now() + patience(10);
-        let mut last = self.agent.page(0).sum(name, labels);
-        while last < Some(expected) && Instant::now() < deadline {
+        let is_all = || {
+            let page = self.agent.page(0);
+            let left_out = page.sum("tfo_ebpf_loss_total", &[("reason", "recursion")]).unwrap_or(0.0);
+            let largest = if name.contains("bytes") { 65_536.0 } else { 1.0 };
+            let seen = page.sum(name, labels);
+            (seen, seen.is_some_and(|seen| accounts_for(seen, expected, left_out * largest)))
+        };
+        let mut last = is_all();
+        while !last.1 && last.0 <= Some(expected) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(50));
-            last = self.agent.page(0).sum(name, labels);
+            last = is_all();
         }
-        if last != Some(expected) {
+        if last.0 != Some(expected) {
             let of_this_run = format!("{:x}-", std::process::id());
             let page = self.agent.page(0).text;
             page.lines()
                 .filter(|line| line.contains(&of_this_run) || line.starts_with("tfo_ebpf_loss"))
                 .for_each(|line| println!("{line}"));
         }
-        assert_eq!(last, Some(expected), "{name} {labels:?}, {}", self.agent.log());
+        assert!(last.1, "{name} {labels:?}: {:?} of {expected}, {}", last.0, self.agent.log());
     }
+}
+
+/// Whether `seen` is all that was `made`. From Linux 7.0 on a task may leave its CPU within a program, and the kernel
+/// leaves that program out meanwhile: there what is missing is no more than it says it `left_out`.
+pub(crate) fn accounts_for(seen: f64, made: f64, left_out: f64) -> bool {
+    let missing = made - seen;
+    missing == 0.0 || (receiver_ebpf::kernel_series() >= (7, 0) && (0.0..=left_out).contains(&missing))
 }
 
 /// A configuration with `receivers` that read twice a second, unless they say how often, a page and `sink`.
