@@ -2,17 +2,18 @@
 //!
 //! Each test gives up in a thread of its own, since all of it holds for threads, and looks in one that this starts.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails as a test does")]
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
 use rights::{Calls, Keep};
+use rustix::net::netdevice::{index_to_name, name_to_index};
 
 /// Runs `give_up`, then `look` in a worker thread.
 fn after<T: Send + 'static>(give_up: impl FnOnce() + Send + 'static, look: impl FnOnce() -> T + Send + 'static) -> T {
@@ -136,6 +137,24 @@ fn under_the_filter_files_sockets_names_and_threads_are_as_before() {
             thread::Builder::new().name("named".to_owned()).spawn(|| ()).unwrap().join().unwrap();
         },
     );
+}
+
+#[test]
+fn under_the_filter_a_name_of_an_interface_has_a_number_and_no_number_has_a_name() {
+    let index = |socket: &TcpListener| name_to_index(socket, "lo").unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let lo = index(&socket);
+    assert_eq!(index_to_name(&socket, lo).unwrap(), "lo");
+    let (scope, again, refused) = after(
+        || drop(rights::calls(Calls::Service).unwrap()),
+        move || {
+            let address = ("fe80::1%lo", 80).to_socket_addrs().unwrap().next().unwrap();
+            let SocketAddr::V6(address) = address else { panic!("{address}") };
+            (address.scope_id(), index(&socket), index_to_name(&socket, lo))
+        },
+    );
+    assert_eq!((scope, again), (lo, lo));
+    assert_eq!(refused.unwrap_err(), rustix::io::Errno::PERM);
 }
 
 #[test]

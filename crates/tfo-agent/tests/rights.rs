@@ -71,7 +71,17 @@ fn expect_counting(agent: &Agent, name: &str) {
     let pid = load.pid().to_string();
     load.finish();
     let calls = [("pid", &*pid), ("syscall", "getppid")];
-    eventually("the calls", 60, || agent.page(0).sum("tfo_ebpf_syscall_count", &calls).filter(|seen| *seen == 1_000.0));
+    let mut last = None;
+    eventually("the calls", 60, || {
+        let page = agent.page(0);
+        let seen = page.sum("tfo_ebpf_syscall_count", &calls);
+        if seen != last {
+            println!("{name}: getppid of {pid}: {seen:?}");
+            page.find("tfo_ebpf_loss_total", &[]).filter(|loss| loss.value > 0.0).for_each(|loss| println!("{loss:?}"));
+            last = seen;
+        }
+        seen.filter(|seen| *seen == 1_000.0)
+    });
 }
 
 /// The page's counters that must go on on any machine, one a walk that takes the helper.

@@ -5,6 +5,10 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
 
 use support::agent::{Agent, pin_path};
 use support::measure::{Measurement, main_of, role};
@@ -179,6 +183,37 @@ fn connections_live_as_long_as_they_slept() {
     }
 }
 
+/// Three connections that end at once, and one whose end waits for a far side that takes nothing yet.
+const BRIEF_AND_LONG: &str = "for round in 1 2 3; do exec 3<>/dev/tcp/127.0.0.1/$0; exec 3>&-; done
+    exec 3<>/dev/tcp/127.0.0.1/$0; printf '%1000000s' '' >&3";
+
+#[test]
+fn a_connection_that_ends_after_its_process_takes_no_others_out_of_the_distribution() {
+    let measurement = Measurement::start(&[("ebpf_tcpstate", "histograms: true")]);
+    let one = ProcessOne::transitions();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut client = Command::new("bash").args(["-c", BRIEF_AND_LONG, &port]).spawn().unwrap();
+    let pid = client.id().to_string();
+    let of = |sink: &Sink, metric: &str| sink.sum(metric, &[("process.pid", pid.as_str())]);
+    let closed = || of(&measurement.sink, "ebpf.tcp.connections.closed") as u64;
+    let mut far = listener.accept().unwrap().0;
+    for _ in 0..3 {
+        assert_eq!(far.read(&mut [0; 1]).unwrap(), 0);
+        far = listener.accept().unwrap().0;
+    }
+    // The kernel keeps what it has written.
+    eventually("the end of the client", 10, || client.try_wait().unwrap());
+    eventually("three connections", 30, || one.countable(3).contains(&closed()).then_some(()));
+    // Its last read comes within half a second.
+    std::thread::sleep(Duration::from_secs(2));
+    let unread = std::io::copy(&mut far, &mut std::io::sink()).unwrap();
+    assert_eq!(unread, 1_000_000);
+    eventually("the last connection", 30, || one.countable(4).contains(&closed()).then_some(()));
+    let sink = measurement.end();
+    assert_eq!(of(&sink, "ebpf.tcp.connection.duration"), of(&sink, "ebpf.tcp.connections.closed"));
+}
+
 #[test]
 fn connections_that_are_older_than_the_agent_end_under_its_eyes() {
     const COUNT: u64 = 50;
@@ -271,7 +306,7 @@ service:
     };
     // Each look leaves a socket in time_wait, so both are taken when the last one has long been over.
     let (page, kernel) = eventually("the kernel's own count", 20, || {
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        std::thread::sleep(Duration::from_millis(700));
         let kernel = path.sockets(1);
         let page = fetched();
         let shown = |state: &str| {

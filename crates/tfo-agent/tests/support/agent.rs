@@ -206,7 +206,8 @@ pub(crate) fn without(directories: &[&str], wrapper: &[String]) -> Command {
     command
 }
 
-/// Sends `signal` to `pid`.
+/// Sends `signal` to `pid`, by the shell's own kill: the program is not everywhere.
 pub(crate) fn kill(signal: &str, pid: u32) {
-    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+    let pid = pid.to_string();
+    assert!(Command::new("sh").args(["-c", r#"kill "$1" "$2""#, "sh", signal, &pid]).status().unwrap().success());
 }
