@@ -11,6 +11,7 @@ pub(crate) mod net;
 pub(crate) mod page;
 pub(crate) mod process_one;
 pub(crate) mod sink;
+pub(crate) mod trace;
 pub(crate) mod workload;
 
 use std::time::{Duration, Instant};
