@@ -16,7 +16,7 @@ use support::net::Path;
 use support::page::Page;
 use support::process_one::ProcessOne;
 use support::sink::{Sink, Stream};
-use support::trace::Trace;
+use support::trace::{TRANSITIONS, Trace};
 use support::workload::{Workload, facts, program};
 use support::{eventually, slow};
 
@@ -170,7 +170,7 @@ fn connections_live_as_long_as_they_slept() {
     let one = ProcessOne::transitions();
     // LAST_ACK (9) and FIN_WAIT1 (4) of include/net/tcp_states.h: a FIN that finds the far side on its way to TIME_WAIT
     // is dropped there, and sent again after a fifth of a second.
-    let ends = Trace::of("oldstate == 9 || newstate == 9 || oldstate == 4 || newstate == 4");
+    let ends = Trace::of(&[TRANSITIONS], "oldstate == 9 || newstate == 9 || oldstate == 4 || newstate == 4");
     let facts = facts(&Workload::start(main_of("t"), "script", &[4, COUNT, 50]).finish());
     let own = facts["lived_ns"] / 1e9;
     arrive(&measurement.sink, &one, role("t", "srv"), &serving(COUNT));

@@ -1,34 +1,43 @@
-//! The kernel's own trace of changes of TCP states.
+//! The kernel's own trace of changes of TCP states, and of segments that are sent again.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Follows changes of states from here on, of anybody's sockets.
+/// Changes of states, as /sys/kernel/tracing/events knows them.
+pub(crate) const TRANSITIONS: &str = "sock/inet_sock_set_state";
+/// Segments that are sent again, but SYN-ACKs of whom no socket stands for yet.
+pub(crate) const RETRANSMITS: &str = "tcp/tcp_retransmit_skb";
+/// These.
+pub(crate) const SYN_ACKS_AGAIN: &str = "tcp/tcp_retransmit_synack";
+
+/// Follows events from here on, of anybody's sockets.
 pub(crate) struct Trace {
     /// A trace buffer of its own; `None` where the kernel has none to give.
     instance: Option<PathBuf>,
 }
 
 impl Trace {
-    /// Of those that `filter` takes, in the words of the kernel's Documentation/trace/events.rst.
-    pub(crate) fn of(filter: &str) -> Self {
+    /// Of those of `events` that `filter` takes, in the words of the kernel's Documentation/trace/events.rst.
+    pub(crate) fn of(events: &[&str], filter: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let instances = Path::new("/sys/kernel/tracing/instances");
         let instance = instances.join(format!("tfo-{}-{number}", std::process::id()));
-        let event = instance.join("events/sock/inet_sock_set_state");
         if fs::create_dir(&instance).is_err() {
             return Self { instance: None };
         }
-        let trace = Self { instance: Some(instance) };
-        fs::write(event.join("filter"), filter).unwrap();
-        fs::write(event.join("enable"), "1").unwrap();
+        let trace = Self { instance: Some(instance.clone()) };
+        for event in events {
+            let event = instance.join("events").join(event);
+            fs::write(event.join("filter"), filter).unwrap();
+            fs::write(event.join("enable"), "1").unwrap();
+        }
         trace
     }
 
-    /// A change a line.
+    /// An event a line.
     pub(crate) fn lines(&self) -> Vec<String> {
         let trace = self.instance.as_ref().and_then(|instance| fs::read_to_string(instance.join("trace")).ok());
         let lines = trace.iter().flat_map(|trace| trace.lines());
@@ -57,7 +66,7 @@ impl Trace {
 impl Drop for Trace {
     fn drop(&mut self) {
         if let Some(instance) = &self.instance {
-            let _ = fs::write(instance.join("events/sock/inet_sock_set_state/enable"), "0");
+            let _ = fs::write(instance.join("events/enable"), "0");
             let _ = fs::remove_dir(instance);
         }
     }
