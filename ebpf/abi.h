@@ -141,6 +141,9 @@ enum program {
 /* One of SAMPLE_EVERY runs of a program is timed. */
 #define SAMPLE_EVERY 1024
 
+/* In `counted` behind the collectors: the transitions among tcpstate's that tfo_tcp_again has counted. */
+#define COUNTED_AGAIN COLLECTORS
+
 struct program_ledger {
 	__u64 samples;     /* runs that were timed */
 	__u64 nanoseconds; /* what they took, less the clock's own time */
@@ -152,15 +155,15 @@ struct cpu_record {
 	__u64 identity; /* of the running task's process; 0 = not known, ask the task's own state */
 	__u64 entered;  /* CLOCK_MONOTONIC ns of the pending syscall's entry; 0 = not measured */
 	__s32 syscall;  /* pending call, or one of the states in maps.h */
-	__u32 stripe;   /* of this CPU; written by the agent */
 	__u32 fault;    /* of the running task: one of the states in collectors/memory.h */
 	__u32 sampling; /* sum of sample_rate since the last event that was measured */
+	__u32 transition; /* what tfo_tcp_state has counted last */
+	__u64 moved;      /* the socket of that transition; its address */
 	__u64 generation; /* the programs that count on this CPU: those loaded with this program_generation; written by the agent */
-	__u64 moved;      /* the socket whose transition tfo_tcp_state has counted last; its address */
-	__u32 transition; /* that one */
-	__u32 unused;
+	__u32 stripe;   /* of this CPU; written by the agent */
+	__u32 exclusive_pages; /* the first so many pages have a stripe for this CPU alone; written by the agent */
 	__u64 open_sockets; /* put into their table less taken out of it, on this CPU; modulo 2^64 */
-	__u64 counted[8]; /* events that were counted, by collector: the self-check */
+	__u64 counted[8]; /* events that were counted, by collector: the self-check; COUNTED_AGAIN */
 	__u64 runs[PROGRAMS]; /* of each program */
 	__u64 sockets[PROGRAMS]; /* by program, and its own: address of the socket that it is about */
 	struct program_ledger programs[PROGRAMS];

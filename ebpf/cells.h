@@ -90,11 +90,11 @@ __noinline __u32 settle_cell(__u64 key, bool claim)
 	return NO_CELL;
 }
 
-/* Counters of (identity, index) in this stripe, where the table has a place for them, or may `claim` one. */
-static __always_inline struct cell *find_cell(__u64 identity, __u32 index, __u32 stripe, bool claim)
+/* Counters of (owner, index) in this stripe, where the table has a place for them, or may `claim` one. */
+static __always_inline struct cell *find_cell(struct owner owner, __u32 index, __u32 stripe, bool claim)
 {
-	__u64 key = identity | index;
-	struct directory_page *page = directory_page(page_of(identity));
+	__u64 identity = owner.identity, key = identity | index;
+	struct directory_page *page = owner.page;
 
 	if (!page)
 		return NULL;
@@ -114,11 +114,11 @@ static __always_inline struct cell *find_cell(__u64 identity, __u32 index, __u32
 	return &counters->cells[cell & (PAGE_CELLS - 1)];
 }
 
-/* Counters of (identity, plain index) in this stripe: there are always some. */
-static __always_inline struct cell *cell_of(__u64 identity, __u32 index, __u32 stripe)
+/* Counters of (owner, plain index) in this stripe: there are always some. */
+static __always_inline struct cell *cell_of(struct owner owner, __u32 index, __u32 stripe)
 {
-	if (identity != OVERFLOW_IDENTITY) {
-		struct cell *cell = find_cell(identity, index, stripe, true);
+	if (owner.identity != OVERFLOW_IDENTITY) {
+		struct cell *cell = find_cell(owner, index, stripe, true);
 
 		if (cell)
 			return cell;
@@ -137,7 +137,7 @@ static __always_inline struct cell *cell_of(__u64 identity, __u32 index, __u32 s
 /* Counts one event in the cell of `index`; false where there is none. */
 __noinline bool count_detail(__u64 identity, __u32 index, __u32 stripe)
 {
-	struct cell *cell = find_cell(identity, index, stripe, true);
+	struct cell *cell = find_cell(owner_with(identity), index, stripe, true);
 
 	if (!cell)
 		return false;

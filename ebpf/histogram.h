@@ -22,7 +22,7 @@ __noinline int observe(__u64 identity, __u32 index, __u64 nanoseconds, __u32 str
 {
 	__u32 bucket = histogram_bucket(nanoseconds);
 	__u32 detail = DETAIL_OCTAVE + ((bucket >> 2) & 63);
-	struct cell *cell = find_cell(identity, index | detail << DETAIL_SHIFT, stripe, !is_thrifty());
+	struct cell *cell = find_cell(owner_with(identity), index | detail << DETAIL_SHIFT, stripe, !is_thrifty());
 
 	if (!cell) {
 		count_loss(LOSS_BUCKET_FOLDED);

@@ -13,7 +13,8 @@ const volatile __u32 free_mask = 0;     /* entries of tfo_free - 1 */
 const volatile bool filtering = false;  /* the agent gives verdicts on processes */
 const volatile __u32 sample_rate = 100; /* of 100 events so many have their latency measured */
 const volatile __u64 program_generation = 1; /* these programs count while a CPU says the same */
-const volatile bool called_twice = false; /* calls are hooked twice: hooks/calls.h */
+const volatile bool preemptible = true; /* a task may leave its CPU within a program, as from Linux 7.0 on */
+const volatile bool recursive = true;   /* a program may interrupt itself, as before Linux 6.2 */
 
 /* A pending syscall: plain index, and the type of the file that it works on. */
 #define PENDING_FILE_SHIFT 10
@@ -78,3 +79,12 @@ PAGED_ARRAY(tfo_sockets, struct socket_page);       /* by page */
 
 /* Exact whoever else adds: another CPU of the stripe, an interrupt, another program. */
 #define ADD(counter, amount) __sync_fetch_and_add(&(counter), (amount))
+
+/* The same at a tenth of the time where nobody else adds. */
+#define ADD_ALONE(alone, counter, amount)       \
+	do {                                    \
+		if (alone)                      \
+			(counter) += (amount);  \
+		else                            \
+			ADD(counter, amount);   \
+	} while (0)

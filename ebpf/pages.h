@@ -46,9 +46,26 @@ static __always_inline struct counter_page *counter_page(__u32 page, __u32 strip
 	return map ? bpf_map_lookup_elem(map, &zero) : NULL;
 }
 
+/* Whether what tasks do is counted for the identity by nobody but this CPU, where one task comes after the other. */
+static __always_inline bool counts_alone(struct cpu_record *current, __u64 identity)
+{
+	return !preemptible && page_of(identity) < current->exclusive_pages;
+}
+
 static __always_inline struct overflow_page *overflow_page(__u32 stripe)
 {
 	return bpf_map_lookup_elem(&tfo_overflow, &stripe);
+}
+
+/* Whom something is counted for, and where the keys of that stand. */
+struct owner {
+	__u64 identity;
+	struct directory_page *page; /* NULL: there is none */
+};
+
+static __always_inline struct owner owner_with(__u64 identity)
+{
+	return (struct owner){ .identity = identity, .page = directory_page(page_of(identity)) };
 }
 
 static __always_inline struct process_row *process_of(__u64 identity)

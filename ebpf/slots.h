@@ -69,15 +69,18 @@ static __always_inline __u64 open_process(struct task_struct *leader)
 	return ((__u64)row->generation << IDENTITY_GENERATION_SHIFT) | (slot << IDENTITY_SLOT_SHIFT);
 }
 
-/* The same identity while its process has the slot, and what no process is known for afterwards. */
-static __always_inline __u64 still(__u64 identity)
+/* The identity while its process has the slot, and what no process is known for afterwards. */
+static __always_inline struct owner still(__u64 identity)
 {
-	struct process_row *row = process_of(identity);
+	struct owner same = owner_with(identity);
 
-	if (!row || row->generation == identity >> IDENTITY_GENERATION_SHIFT)
-		return identity;
+	if (!is_process(identity) || !same.page)
+		return same;
+	CHECKED(same.page);
+	if (same.page->rows[slot_of(identity) & (PAGE_SLOTS - 1)].generation == identity >> IDENTITY_GENERATION_SHIFT)
+		return same;
 	count_loss(LOSS_TASK_GONE);
-	return UNATTRIBUTED_IDENTITY;
+	return owner_with(UNATTRIBUTED_IDENTITY);
 }
 
 /* Called once per thread, in its last switch: nothing of it is counted later. A

@@ -34,16 +34,18 @@ static __always_inline void file_call_ended(struct cpu_record *current, __u64 id
 	if (operation == FILE_OPEN && result >= 0)
 		type = file_type(result);
 	__u32 index = INDEX_FILE | operation << 3 | type;
-	struct cell *cell = cell_of(identity, index, current->stripe);
+	struct cell *cell = cell_of(owner_with(identity), index, current->stripe);
 
 	if (!cell)
 		return;
-	ADD(cell->count, 1);
-	ADD(current->counted[COLLECTOR_FILEIO], 1);
+	bool alone = counts_alone(current, identity);
+
+	ADD_ALONE(alone, cell->count, 1);
+	ADD_ALONE(!preemptible, current->counted[COLLECTOR_FILEIO], 1);
 	if (operation <= FILE_WRITE && result > 0)
-		ADD(cell->bytes, result);
+		ADD_ALONE(alone, cell->bytes, result);
 	if (ended->nanoseconds) {
-		ADD(cell->nanoseconds, scaled(ended->nanoseconds));
+		ADD_ALONE(alone, cell->nanoseconds, scaled(ended->nanoseconds));
 		if (fileio_histograms)
 			observe(identity, index, ended->nanoseconds, current->stripe);
 	}

@@ -133,7 +133,7 @@ static __always_inline void process_ended(struct cpu_record *current, struct tas
 {
 	if (!BPF_CORE_READ(task, signal, oom_mm))
 		return;
-	struct cell *cell = cell_of(identity, INDEX_OOM_KILL, current->stripe);
+	struct cell *cell = cell_of(owner_with(identity), INDEX_OOM_KILL, current->stripe);
 
 	if (cell)
 		ADD(cell->count, 1);

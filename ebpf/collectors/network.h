@@ -44,7 +44,7 @@ static __always_inline void observe_round_trip(struct cpu_record *current, enum 
 	if (delivered == state->delivered || !round_trip)
 		return;
 	state->delivered = delivered;
-	struct cell *cell = cell_of(identity, INDEX_RTT, current->stripe);
+	struct cell *cell = cell_of(owner_with(identity), INDEX_RTT, current->stripe);
 	__u64 nanoseconds = (__u64)round_trip * 125;
 
 	if (!cell)
@@ -74,7 +74,7 @@ static __always_inline bool count_transfer(struct cpu_record *current, struct tr
 	if (transfer->bytes < 0 || (tcp && transfer->bytes == 0) || !(tcp || udp) || is_denied(identity, COLLECTOR_NETWORK))
 		return false;
 	__u32 index = INDEX_NETWORK | udp << 2 | transfer->receive << 1 | transfer->ipv6;
-	struct cell *cell = cell_of(identity, index, current->stripe);
+	struct cell *cell = cell_of(owner_with(identity), index, current->stripe);
 
 	if (!cell)
 		return false;
@@ -133,7 +133,7 @@ static __always_inline void retransmitted(struct cpu_record *record, struct sock
 {
 	struct socket_state *state =
 		socket_state(address_of(record, PROGRAM_TCP_RETRANSMIT, sk), READ(sk, __sk_common.skc_state));
-	__u64 owner = owner_of(state);
+	struct owner owner = owner_of(state);
 	__u32 segments = 1;
 
 	if (state && state->seen) {
@@ -145,7 +145,7 @@ static __always_inline void retransmitted(struct cpu_record *record, struct sock
 	} else if (state) {
 		set_socket_baseline(state, sk);
 	}
-	if (is_denied(owner, COLLECTOR_NETWORK))
+	if (is_denied(owner.identity, COLLECTOR_NETWORK))
 		return;
 	struct cell *cell = cell_of(owner, INDEX_RETRANSMIT, record->stripe);
 
@@ -157,26 +157,27 @@ static __always_inline void retransmitted(struct cpu_record *record, struct sock
 static __always_inline void answer_retransmitted(struct cpu_record *record, struct sock *listener)
 {
 	__u64 address = address_of(record, PROGRAM_TCP_SYNACK, listener);
-	__u64 owner = owner_of(socket_state(address, TCP_LISTEN));
-	struct cell *cell = is_denied(owner, COLLECTOR_NETWORK) ? NULL : cell_of(owner, INDEX_RETRANSMIT, record->stripe);
+	struct owner owner = owner_of(socket_state(address, TCP_LISTEN));
+	struct cell *cell = is_denied(owner.identity, COLLECTOR_NETWORK) ? NULL : cell_of(owner, INDEX_RETRANSMIT, record->stripe);
 
 	if (cell)
 		ADD(cell->count, 1);
 }
 
 /* A connection was made, or was given up before it was. */
-static __always_inline void connected(struct cpu_record *record, struct sock *sk, __u64 owner, int old, int new)
+static __always_inline void connected(struct cpu_record *record, struct sock *sk, struct owner owner, int old, int new)
 {
-	if (is_denied(owner, COLLECTOR_NETWORK))
-		return;
-	bool ipv6 = is_ipv6(sk, READ(sk, __sk_common.skc_family));
+	bool made = new == TCP_ESTABLISHED && (old == TCP_SYN_SENT || old == TCP_SYN_RECV);
 
-	if (new == TCP_ESTABLISHED && (old == TCP_SYN_SENT || old == TCP_SYN_RECV)) {
+	if ((!made && !(new == TCP_CLOSE && old == TCP_SYN_SENT)) || is_denied(owner.identity, COLLECTOR_NETWORK))
+		return;
+	if (made) {
+		bool ipv6 = is_ipv6(sk, READ(sk, __sk_common.skc_family));
 		struct cell *cell = cell_of(owner, INDEX_CONNECTION | (old == TCP_SYN_RECV) << 1 | ipv6, record->stripe);
 
 		if (cell)
 			ADD(cell->count, 1);
-	} else if (new == TCP_CLOSE && old == TCP_SYN_SENT) {
+	} else {
 		struct cell *cell = cell_of(owner, INDEX_CONNECT_FAILURE, record->stripe);
 
 		if (!cell)
@@ -184,7 +185,7 @@ static __always_inline void connected(struct cpu_record *record, struct sock *sk
 		int error = READ(sk, sk_err);
 
 		if (error > 0)
-			count_error(cell, owner, INDEX_CONNECT_FAILURE, error, record->stripe);
+			count_error(cell, owner.identity, INDEX_CONNECT_FAILURE, error, record->stripe);
 		else
 			ADD(cell->errors, 1);
 	}

@@ -19,7 +19,7 @@ static __always_inline void observe_wait(__u64 identity, __u64 waited, __u32 str
 		observe(identity, INDEX_RUNQUEUE, waited, stripe);
 		return;
 	}
-	struct cell *cell = cell_of(identity, INDEX_RUNQUEUE, stripe);
+	struct cell *cell = cell_of(owner_with(identity), INDEX_RUNQUEUE, stripe);
 
 	if (cell)
 		ADD(cell->count, 1);
@@ -67,7 +67,8 @@ static __always_inline void scheduled_out(struct cpu_record *current, struct tas
 		ADD(slot->scheduler.involuntary, pushed);
 	if (moved)
 		ADD(slot->scheduler.migrations, moved);
-	ADD(current->counted[COLLECTOR_SCHEDULER], went + pushed);
+	/* Nothing comes into the midst of a switch. */
+	current->counted[COLLECTOR_SCHEDULER] += went + pushed;
 	if (scheduler_histograms && bpf_core_field_exists(task->sched_info.run_delay))
 		observe_wait(state->identity, waited, current->stripe);
 }

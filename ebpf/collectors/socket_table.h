@@ -50,33 +50,6 @@ static __always_inline __u32 socket_pages(struct control *control, __u64 hash, _
 	return pages < MOST_SOCKET_PAGES ? pages : MOST_SOCKET_PAGES;
 }
 
-/* Where the state of the socket at `address` stands; NO_SOCKET where it has none. */
-__noinline __u32 find_socket(__u64 address)
-{
-	__u32 zero = 0, first;
-	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
-	__u64 hash = SOCKET_HASH(address);
-
-	if (!control)
-		return NO_SOCKET;
-	__u32 pages = socket_pages(control, hash, &first);
-
-	for (__u32 tried = 0; tried < MOST_SOCKET_PAGES && tried < pages; tried++) {
-		__u32 page = first + tried < pages ? first + tried : first + tried - pages;
-		struct socket_bucket *near = socket_bucket(page, FIRST_SOCKETS(hash));
-		int way = near ? way_of_socket(near, address) : -1;
-
-		if (way >= 0)
-			return SOCKET_INDEX(page, FIRST_SOCKETS(hash), way);
-		struct socket_bucket *far = socket_bucket(page, SECOND_SOCKETS(hash));
-
-		way = far ? way_of_socket(far, address) : -1;
-		if (way >= 0)
-			return SOCKET_INDEX(page, SECOND_SOCKETS(hash), way);
-	}
-	return NO_SOCKET;
-}
-
 /* Takes a free way of a bucket. On its own, for the verifier's sake. */
 __noinline __u32 claim_socket(__u32 page, __u32 number, __u64 address)
 {
@@ -113,36 +86,59 @@ static __always_inline struct socket_place place_at(__u32 index)
 	return place;
 }
 
-/* Of the socket at `address`. Most stand in the first bucket of the first page for them. */
-static __always_inline struct socket_place place_of(__u64 address)
+/* Of the socket at `address`, where it is the first bucket of the first page for it: there most stand. */
+static __always_inline struct socket_place near_place(__u64 address)
 {
 	__u32 zero = 0, first;
 	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
 	__u64 hash = SOCKET_HASH(address);
-	struct socket_place place = {};
+	struct socket_place nowhere = {};
 
 	if (!control)
-		return place;
+		return nowhere;
 	socket_pages(control, hash, &first);
-	place.bucket = socket_bucket(first, FIRST_SOCKETS(hash));
-	int way = place.bucket ? way_of_socket(place.bucket, address) : -1;
+	struct socket_bucket *bucket = socket_bucket(first, FIRST_SOCKETS(hash));
+	int way = bucket ? way_of_socket(bucket, address) : -1;
 
 	if (way < 0)
-		return place_at(find_socket(address));
-	place.index = SOCKET_INDEX(first, FIRST_SOCKETS(hash), way);
-	return place;
+		return nowhere;
+	return (struct socket_place){ .bucket = bucket, .index = SOCKET_INDEX(first, FIRST_SOCKETS(hash), way) };
 }
 
-static __always_inline void note_socket(int more)
+/* Bucket number `tried` of those in which a socket may stand: both buckets of each page in turn. */
+static __always_inline __u32 bucket_to_try(__u64 hash, __u32 pages, __u32 first, __u32 tried, __u32 *page)
 {
-	struct cpu_record *record = this_cpu();
-
-	if (record)
-		ADD(record->open_sockets, more);
+	*page = first + tried / 2 < pages ? first + tried / 2 : first + tried / 2 - pages;
+	return tried % 2 ? SECOND_SOCKETS(hash) : FIRST_SOCKETS(hash);
 }
 
 /* Makes a state for the socket at `address`; NO_SOCKET where there is no place. */
 __noinline __u32 make_socket(__u64 address)
+{
+	struct cpu_record *record = this_cpu();
+	__u32 zero = 0, first;
+	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
+	__u64 hash = SOCKET_HASH(address);
+
+	if (!control || !record)
+		return NO_SOCKET;
+	__u32 pages = socket_pages(control, hash, &first);
+
+	for (__u32 tried = 0; tried < 2 * MOST_SOCKET_PAGES && tried < 2 * pages; tried++) {
+		__u32 page, number = bucket_to_try(hash, pages, first, tried, &page);
+		__u32 index = claim_socket(page, number, address);
+
+		if (index != NO_SOCKET) {
+			ADD(record->open_sockets, 1);
+			return index;
+		}
+	}
+	count_loss(LOSS_SOCKET_STORAGE);
+	return NO_SOCKET;
+}
+
+/* Where the state of the socket at `address` stands that is not near; where there is none, it may `make` one. */
+__noinline __u32 settle_socket(__u64 address, bool make)
 {
 	__u32 zero = 0, first;
 	struct control *control = bpf_map_lookup_elem(&tfo_control, &zero);
@@ -152,19 +148,22 @@ __noinline __u32 make_socket(__u64 address)
 		return NO_SOCKET;
 	__u32 pages = socket_pages(control, hash, &first);
 
-	/* Both buckets of each page in turn. */
-	for (__u32 tried = 0; tried < 2 * MOST_SOCKET_PAGES && tried < 2 * pages; tried++) {
-		__u32 page = first + tried / 2 < pages ? first + tried / 2 : first + tried / 2 - pages;
-		__u32 number = tried % 2 ? SECOND_SOCKETS(hash) : FIRST_SOCKETS(hash);
-		__u32 index = claim_socket(page, number, address);
+	for (__u32 tried = 1; tried < 2 * MOST_SOCKET_PAGES && tried < 2 * pages; tried++) {
+		__u32 page, number = bucket_to_try(hash, pages, first, tried, &page);
+		struct socket_bucket *bucket = socket_bucket(page, number);
+		int way = bucket ? way_of_socket(bucket, address) : -1;
 
-		if (index != NO_SOCKET) {
-			note_socket(1);
-			return index;
-		}
+		if (way >= 0)
+			return SOCKET_INDEX(page, number, way);
 	}
-	count_loss(LOSS_SOCKET_STORAGE);
-	return NO_SOCKET;
+	return make ? make_socket(address) : NO_SOCKET;
+}
+
+static __always_inline struct socket_place place_of(__u64 address)
+{
+	struct socket_place place = near_place(address);
+
+	return place.bucket ? place : place_at(settle_socket(address, false));
 }
 
 static __always_inline struct socket_state *socket_at(struct socket_place *place)
@@ -178,7 +177,7 @@ static __always_inline struct socket_state *socket_at(struct socket_place *place
 }
 
 /* The state of the socket at `address`, which stands at `place`, goes. */
-static __always_inline void forget_socket(struct socket_place *place, __u64 address)
+static __always_inline void forget_socket(struct cpu_record *record, struct socket_place *place, __u64 address)
 {
 	struct socket_bucket *bucket = place->bucket;
 
@@ -186,5 +185,5 @@ static __always_inline void forget_socket(struct socket_place *place, __u64 addr
 		return;
 	CHECKED(bucket);
 	if (SWAP(bucket->address[place->index & (BUCKET_WAYS - 1)], LOCK_SOCKET(place->index), address, 0))
-		note_socket(-1);
+		ADD(record->open_sockets, -1);
 }

@@ -36,10 +36,10 @@ static __always_inline bool is_live(__u32 state)
  * the transition to TCP_CLOSE. */
 static __always_inline struct socket_state *socket_state(__u64 address, __u32 tcp_state)
 {
-	struct socket_place place = place_of(address);
+	struct socket_place place = near_place(address);
 
-	if (!place.bucket && is_live(tcp_state))
-		place = place_at(make_socket(address));
+	if (!place.bucket)
+		place = place_at(settle_socket(address, is_live(tcp_state)));
 	return socket_at(&place);
 }
 
@@ -62,7 +62,7 @@ static __always_inline __u64 inherited(struct socket_state *child, struct sock *
 
 	if (!node || READ_AT(listener, sock, __sk_common.skc_state) != TCP_LISTEN)
 		return 0;
-	struct socket_place place = place_at(find_socket((__u64)listener));
+	struct socket_place place = place_of((__u64)listener);
 	struct socket_state *state = socket_at(&place);
 
 	return state ? state->identity : 0;
@@ -73,9 +73,9 @@ static __always_inline bool is_kernel_thread(void)
 	return READ(running_task(), flags) & PF_KTHREAD;
 }
 
-static __always_inline __u64 owner_of(struct socket_state *state)
+static __always_inline struct owner owner_of(struct socket_state *state)
 {
-	return state && state->identity ? still(state->identity) : UNATTRIBUTED_IDENTITY;
+	return state && state->identity ? still(state->identity) : owner_with(UNATTRIBUTED_IDENTITY);
 }
 
 /* The socket of the internet behind a descriptor, to be read with READ_AT; NULL where there is none. */
@@ -103,12 +103,17 @@ static __always_inline struct sock *tcp_socket_of(__u32 descriptor)
 /* An accept has returned a descriptor. */
 static __always_inline void accepted(struct cpu_record *current, long result)
 {
-	struct sock *sk = result >= 0 ? tcp_socket_of(result) : NULL;
+	struct sock *sk = result >= 0 ? internet_socket_of(result) : NULL;
 
 	if (!sk)
 		return;
-	struct socket_state *state =
-		socket_state(address_of(current, PROGRAM_SYS_EXIT, sk), READ_AT(sk, sock, __sk_common.skc_state));
+	__u64 address = address_of(current, PROGRAM_SYS_EXIT, sk);
+	struct socket_place place = near_place(address);
+
+	/* Those that stand in the table are of TCP. */
+	if (!place.bucket && READ_AT(sk, sock, sk_protocol) == IPPROTO_TCP)
+		place = place_at(settle_socket(address, is_live(READ_AT(sk, sock, __sk_common.skc_state))));
+	struct socket_state *state = socket_at(&place);
 
 	if (state)
 		state->identity = current->identity;

@@ -18,14 +18,16 @@ const volatile bool syscall_histograms = false;
 static __always_inline void count_syscall(struct cpu_record *current, __u64 identity, __u32 call, __u8 kind, __u64 nanoseconds,
 					  long result)
 {
-	struct cell *cell = cell_of(identity, INDEX_SYSCALL + call, current->stripe);
+	struct cell *cell = cell_of(owner_with(identity), INDEX_SYSCALL + call, current->stripe);
 
 	if (!cell)
 		return;
-	ADD(cell->count, 1);
-	ADD(current->counted[COLLECTOR_SYSCALLS], 1);
+	bool alone = counts_alone(current, identity);
+
+	ADD_ALONE(alone, cell->count, 1);
+	ADD_ALONE(!preemptible, current->counted[COLLECTOR_SYSCALLS], 1);
 	if (nanoseconds) {
-		ADD(cell->nanoseconds, scaled(nanoseconds));
+		ADD_ALONE(alone, cell->nanoseconds, scaled(nanoseconds));
 		if (syscall_histograms)
 			observe(identity, INDEX_SYSCALL + call, nanoseconds, current->stripe);
 	} else if (sample_rate < 100) {

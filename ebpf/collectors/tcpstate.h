@@ -25,10 +25,10 @@ static __always_inline __u64 last_moved(struct sock *sk)
 }
 
 /* Brings the socket's state up to date; returns its owner, for whom the transition counts. */
-static __always_inline __u64 follow_transition(struct sock *sk, struct socket_state *state, int old, int new)
+static __always_inline struct owner follow_transition(struct sock *sk, struct socket_state *state, int old, int new)
 {
 	if (!state)
-		return UNATTRIBUTED_IDENTITY;
+		return owner_with(UNATTRIBUTED_IDENTITY);
 	if (old == TCP_LISTEN && new == TCP_SYN_RECV) {
 		state->identity = inherited(state, sk);
 		state->established = 0;
@@ -50,21 +50,26 @@ static __always_inline __u64 follow_transition(struct sock *sk, struct socket_st
 	return owner_of(state);
 }
 
-static __always_inline void count_transition(struct cpu_record *record, __u64 owner, int old, int new)
+static __always_inline void count_transition(struct cpu_record *record, enum program program, struct owner owner, int old,
+					     int new)
 {
-	if (is_denied(owner, COLLECTOR_TCPSTATE))
+	if (is_denied(owner.identity, COLLECTOR_TCPSTATE))
 		return;
 	struct cell *cell = cell_of(owner, INDEX_TRANSITION + ((old & 15) << 4 | (new & 15)), record->stripe);
 
 	if (!cell)
 		return;
 	ADD(cell->count, 1);
-	ADD(record->counted[COLLECTOR_TCPSTATE], 1);
+	/* The two programs interrupt each other. */
+	if (program == PROGRAM_TCP_STATE)
+		ADD_ALONE(!recursive, record->counted[COLLECTOR_TCPSTATE], 1);
+	else
+		ADD_ALONE(!recursive, record->counted[COUNTED_AGAIN], 1);
 }
 
-static __always_inline void count_connection_end(struct cpu_record *record, struct sock *sk, __u64 owner, __u64 established)
+static __always_inline void count_connection_end(struct cpu_record *record, struct sock *sk, struct owner owner, __u64 established)
 {
-	if (!established || is_denied(owner, COLLECTOR_TCPSTATE))
+	if (!established || is_denied(owner.identity, COLLECTOR_TCPSTATE))
 		return;
 	struct cell *cell = cell_of(owner, INDEX_CONNECTION_END, record->stripe);
 	__u64 ended = last_moved(sk), nanoseconds = ended > established ? ended - established : 0;
@@ -74,5 +79,5 @@ static __always_inline void count_connection_end(struct cpu_record *record, stru
 	ADD(cell->count, 1);
 	ADD(cell->nanoseconds, nanoseconds);
 	if (tcpstate_histograms)
-		observe(owner, INDEX_CONNECTION_END, nanoseconds, record->stripe);
+		observe(owner.identity, INDEX_CONNECTION_END, nanoseconds, record->stripe);
 }

@@ -68,10 +68,10 @@ int BPF_PROG(tfo_sys_enter, void *registers, long number)
 		return 0;
 	struct run run = begin_run(current, PROGRAM_SYS_ENTER);
 
-	if (called_twice)
+	if (preemptible)
 		count_left_out(current);
 	call_entered(current, registers, number);
-	if (called_twice && current->syscall >= 0)
+	if (preemptible && current->syscall >= 0)
 		current->syscall |= PENDING_FIRST;
 	end_run(&run);
 	return 0;

@@ -10,16 +10,18 @@
 /* Any two states, and that there are two. */
 #define TRANSITION(old, new) (1u << 16 | (__u32)(old) << 8 | (__u32)(new))
 
-static __always_inline void tcp_transition(struct cpu_record *record, struct sock *sk, __u64 address, int old, int new)
+static __always_inline void tcp_transition(struct cpu_record *record, enum program program, struct sock *sk, __u64 address,
+					   int old, int new)
 {
-	struct socket_place place = place_of(address);
+	struct socket_place place = near_place(address);
 
 	/* Those that stand in the table are of TCP. */
 	if (!place.bucket) {
-		if (!is_tcp(sk))
+		bool tcp = is_tcp(sk);
+
+		place = place_at(settle_socket(address, tcp && is_live(new)));
+		if (!place.bucket && !tcp)
 			return;
-		if (is_live(new))
-			place = place_at(make_socket(address));
 	}
 	struct socket_state *state = socket_at(&place);
 
@@ -29,17 +31,17 @@ static __always_inline void tcp_transition(struct cpu_record *record, struct soc
 			set_socket_baseline(state, sk);
 		state->seen = TRANSITION(old, new);
 	}
-	__u64 owner = follow_transition(sk, state, old, new);
+	struct owner owner = follow_transition(sk, state, old, new);
 
 	if (collect_tcpstate)
-		count_transition(record, owner, old, new);
+		count_transition(record, program, owner, old, new);
 	if (collect_network)
 		connected(record, sk, owner, old, new);
 	if (new != TCP_CLOSE)
 		return;
 	if (state && collect_tcpstate)
 		count_connection_end(record, sk, owner, state->established);
-	forget_socket(&place, address);
+	forget_socket(record, &place, address);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -52,7 +54,7 @@ int BPF_PROG(tfo_tcp_state, struct sock *sk, int old, int new)
 	struct run run = begin_run(record, PROGRAM_TCP_STATE);
 
 	record->transition = TRANSITION(old, new);
-	tcp_transition(record, sk, AS_NUMBER(record->moved, sk), old, new);
+	tcp_transition(record, PROGRAM_TCP_STATE, sk, AS_NUMBER(record->moved, sk), old, new);
 	end_run(&run);
 	return 0;
 }
@@ -73,11 +75,11 @@ int BPF_PROG(tfo_tcp_again, struct sock *sk, int old, int new)
 	/* The word of this CPU may be another transition's, which came between the two. What stands of the socket
 	 * itself decides, and nothing does of one that has been seen closing. */
 	__u64 address = address_of(record, PROGRAM_TCP_AGAIN, sk);
-	struct socket_place place = place_at(find_socket(address));
+	struct socket_place place = place_of(address);
 	struct socket_state *state = socket_at(&place);
 
 	if (state ? state->seen != TRANSITION(old, new) : old == TCP_CLOSE || old == TCP_LISTEN)
-		tcp_transition(record, sk, address, old, new);
+		tcp_transition(record, PROGRAM_TCP_AGAIN, sk, address, old, new);
 	return 0;
 }
 

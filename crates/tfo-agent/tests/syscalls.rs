@@ -39,10 +39,15 @@ service:
 
 /// An agent with room for few processes that pushes all it has.
 fn start_small(sink: &Sink, max_processes: u32, interval: &str) -> Agent {
+    start_with(sink, &format!("max_processes: {max_processes}"), interval)
+}
+
+/// An agent with one more key of `ebpf` that pushes all it has.
+fn start_with(sink: &Sink, key: &str, interval: &str) -> Agent {
     Agent::start(&format!(
         r#"
 extensions:
-  ebpf: {{pin_path: {pins}, max_processes: {max_processes} }}
+  ebpf: {{pin_path: {pins}, {key} }}
 receivers:
   ebpf_syscalls: {{collection_interval: {interval} }}
 exporters:
@@ -83,6 +88,18 @@ fn four_threads_of_a_process_that_exits_before_the_next_read_named_by_prctl() {
     let agent = start(&sink);
     Workload::start(comm("prctl"), "threads", &[CALLS / 4, 4]).finish();
     expect_calls(&agent, &sink, comm("prctl"), "getppid", CALLS);
+    assert!(agent.stop().0.success());
+}
+
+#[test]
+fn four_threads_where_memory_allows_one_copy_of_the_counters_for_all_cpus() {
+    let sink = Sink::start(0);
+    let agent = start_with(&sink, "max_processes: 1024, max_map_memory: 2300KiB", "1s");
+    Workload::start(comm("shared"), "threads", &[CALLS, 4]).finish();
+    expect_calls(&agent, &sink, comm("shared"), "getppid", 4 * CALLS);
+    // A copy takes 1.1 MiB: there is no room for two.
+    let bytes = agent.page(0).sum("tfo_ebpf_map_memory_bytes", &[]).unwrap();
+    assert!(bytes < 2_300.0 * 1024.0, "{bytes} bytes");
     assert!(agent.stop().0.success());
 }
 

@@ -26,6 +26,8 @@ const PAGE: usize = PAGE_SLOTS as usize;
 const CELLS: usize = PAGE_CELLS as usize;
 const FREE_HEAD: usize = offset_of!(Control, free_head);
 const FREE_TAIL: usize = offset_of!(Control, free_tail);
+/// `stripe` and `exclusive_pages` share a word; the latter is the second half of it on a little-endian machine.
+const STRIPE_AND_PAGES: usize = offset_of!(CpuRecord, stripe);
 const BORN: usize = offset_of!(ProcessRow, born);
 /// `tgid` and `generation` share a word; the second half of it on a little-endian machine.
 const TGID_AND_GENERATION: usize = offset_of!(ProcessRow, tgid);
@@ -48,8 +50,20 @@ pub(crate) fn grow(kernel: &mut Kernel, sizing: &Sizing) {
             }
             return;
         }
+        assign_stripes(kernel, sizing);
         open_new_slots(kernel, sizing);
         tracing::info!(map_bytes = kernel.map_bytes(), pages = kernel.pages.len(), "ebpf: maps grown");
+    }
+}
+
+/// Tells each CPU which stripe it counts in, and in how many of the first pages nobody else does.
+pub(crate) fn assign_stripes(kernel: &Kernel, sizing: &Sizing) {
+    let enough = |page: &&Page| page.counters.len() >= sizing.cpus as usize;
+    let exclusive = kernel.pages.iter().take_while(enough).count() as u64;
+    for cpu in 0..sizing.cpus {
+        let stripe = u64::from(cpu & (sizing.stripes - 1));
+        // Both halves of a word, of which the first one stays as it is.
+        kernel.cpus.at(cpu as usize, STRIPE_AND_PAGES).store(exclusive << 32 | stripe, Ordering::Release);
     }
 }
 

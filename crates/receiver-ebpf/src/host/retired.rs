@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 
 use super::keys::{Detail, Index};
 use crate::kernel::{
-    COLLECTORS, Cell, Control, CpuRecord, INDEX_CONNECTION, INDEX_FILE, INDEX_NETWORK, INDEX_TRANSITION, Kernel,
-    PAGE_CELLS, PAGE_SLOTS, PLAIN_INDICES, SlotCounters, sum, sum_slots,
+    COLLECTORS, COUNTED_AGAIN, Cell, Control, CpuRecord, INDEX_CONNECTION, INDEX_FILE, INDEX_NETWORK, INDEX_TRANSITION,
+    Kernel, PAGE_CELLS, PAGE_SLOTS, PLAIN_INDICES, SlotCounters, sum, sum_slots,
 };
 
 /// Events by collector, in the order of `enum collector`.
@@ -98,6 +98,11 @@ fn counted(kernel: &Kernel) -> [u64; COLLECTORS] {
         for (collector, sum) in sums.iter_mut().enumerate() {
             let word = kernel.cpus.at(cpu, offset_of!(CpuRecord, counted) + collector * 8);
             *sum = sum.wrapping_add(word.load(Ordering::Acquire));
+        }
+        // In the tier without BTF something else stands there.
+        if kernel.tier.btf {
+            let again = kernel.cpus.at(cpu, offset_of!(CpuRecord, counted) + COUNTED_AGAIN * 8);
+            sums[TCPSTATE] = sums[TCPSTATE].wrapping_add(again.load(Ordering::Acquire));
         }
     }
     sums

@@ -207,15 +207,14 @@ impl Running {
     }
 }
 
-/// Maps that are new get their stripes, and all of them room.
+/// No call is pending in maps that are new, and all of them get room.
 fn prepare(kernel: &mut Kernel, sizing: &Sizing) {
     if !kernel.is_taken_over() {
-        for cpu in 0..sizing.cpus {
-            let word = kernel.cpus.at(cpu as usize, offset_of!(CpuRecord, syscall));
-            let halves = (u64::from(cpu & (sizing.stripes - 1)) << 32) | u64::from(NO_SYSCALL);
-            word.store(halves, Ordering::Release);
+        for cpu in 0..sizing.cpus as usize {
+            kernel.cpus.at(cpu, offset_of!(CpuRecord, syscall)).store(u64::from(NO_SYSCALL), Ordering::Release);
         }
     }
+    lifecycle::assign_stripes(kernel, sizing);
     lifecycle::open_new_slots(kernel, sizing);
     lifecycle::grow(kernel, sizing);
 }

@@ -52,6 +52,8 @@ pub(crate) const CALL_RENAME: u8 = 128;
 
 /// Bits of a verdict and entries of `counted`.
 pub(crate) const COLLECTORS: usize = 6;
+/// Entry of `counted` with the transitions that `tfo_tcp_again` has counted.
+pub(crate) const COUNTED_AGAIN: usize = COLLECTORS;
 
 /// Names of `enum loss_reason`, by index.
 pub(crate) const LOSS_REASONS: [&str; 8] = [
@@ -139,13 +141,13 @@ entries! {
         identity: u64,
         entered: u64,
         syscall: i32,
-        stripe: u32,
         fault: u32,
         sampling: u32,
-        generation: u64,
-        moved: u64,
         transition: u32,
-        unused: u32,
+        moved: u64,
+        generation: u64,
+        stripe: u32,
+        exclusive_pages: u32,
         open_sockets: u64,
         counted: [u64; 8],
         runs: [u64; PROGRAM_LEDGERS],

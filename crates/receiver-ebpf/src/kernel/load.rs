@@ -156,12 +156,14 @@ pub(super) fn load(options: &Options, tier: &'static Tier) -> Result<Kernel, Loa
             }
         }
         let free_mask = options.ring - 1;
-        let twice = u8::from(system::preempts_programs());
+        let preemptible = u8::from(system::preempts_programs());
+        let recursive = u8::from(system::nests_programs());
         loader
             .override_global("program_generation", &generation, true)
             .override_global("stripe_count", &options.stripes, true)
             .override_global("free_mask", &free_mask, true)
-            .override_global("called_twice", &twice, true)
+            .override_global("preemptible", &preemptible, true)
+            .override_global("recursive", &recursive, true)
             .map_max_entries("tfo_free", options.ring)
             .map_max_entries("tfo_cpus", options.cpus)
             .map_max_entries("tfo_overflow", options.stripes)

@@ -113,6 +113,11 @@ pub(super) fn preempts_programs() -> bool {
     kernel_series() >= (7, 0)
 }
 
+/// Whether a program may interrupt itself, on the CPU that it runs on.
+pub(super) fn nests_programs() -> bool {
+    kernel_series() < (6, 2)
+}
+
 /// CPUs that this machine may ever have, which is what per-CPU memory is sized by.
 pub(crate) fn possible_cpus() -> u32 {
     // The file holds ranges such as `0-7`; the highest number counts, gaps included.
