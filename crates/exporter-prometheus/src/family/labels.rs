@@ -25,13 +25,28 @@ pub(super) struct Labels<'o> {
     constant: Vec<(String, String)>,
     /// Whether two keys were met that are one label.
     clash: bool,
+    /// Whether values of one label are joined and labels stand in the order of their names.
+    joined: bool,
 }
 
 impl<'o> Labels<'o> {
     pub(super) fn new(options: &'o Options, format: Format, reserved: &'static [&'static str]) -> Self {
         let (bytes, number) = (Vec::new(), String::new());
         let (names, constant) = (HashMap::new(), Vec::new());
-        Self { options, format, reserved, bytes, number, names, constant, clash: false }
+        Self { options, format, reserved, bytes, number, names, constant, clash: false, joined: false }
+    }
+
+    /// The same for points among whose keys are some that are one label.
+    ///
+    /// Keys stand in an order that their labels need not have: where two keys may be one label, the same labels would be
+    /// written in two orders, and be two series of which no scraper takes the second.
+    pub(super) fn joining(options: &'o Options, format: Format, reserved: &'static [&'static str]) -> Self {
+        Self { joined: true, ..Self::new(options, format, reserved) }
+    }
+
+    /// Whether two keys were met that are one label, and what was written so far may have it twice.
+    pub(super) fn must_join(&self) -> bool {
+        self.clash && !self.joined
     }
 
     /// The samples to come are of `source`.
@@ -60,6 +75,8 @@ impl<'o> Labels<'o> {
         for (name, value) in &self.options.const_labels {
             join(&mut labels, name, value);
         }
+        // As above: other sources may have the same from other keys.
+        labels.sort();
         self.constant = labels;
         self.clash |= self.constant.iter().any(|(name, _)| self.names.values().any(|known| **known == **name));
     }
@@ -86,11 +103,11 @@ impl<'o> Labels<'o> {
     /// A label for every attribute.
     pub(super) fn of_all(&mut self, attributes: &[(&str, Value<'_>)]) -> &[u8] {
         self.bytes.clear();
+        if self.joined {
+            return self.of_all_joined(attributes);
+        }
         for (key, _) in attributes {
             self.learn(key);
-        }
-        if self.clash {
-            return self.of_all_joined(attributes);
         }
         for (key, value) in attributes {
             let Some(name) = self.names.get(*key) else { continue };
@@ -103,7 +120,7 @@ impl<'o> Labels<'o> {
         &self.bytes
     }
 
-    /// The same where keys are known that are one label: their values are joined, in the order of the keys.
+    /// The same where keys are one label: their values are joined, in the order of the keys.
     fn of_all_joined(&mut self, attributes: &[(&str, Value<'_>)]) -> &[u8] {
         let mut sorted: Vec<_> = attributes.iter().collect();
         sorted.sort_by_key(|(key, _)| *key);
@@ -114,6 +131,7 @@ impl<'o> Labels<'o> {
         for (name, value) in &self.constant {
             join(&mut labels, name, value);
         }
+        labels.sort();
         for (name, value) in &labels {
             write(self.format, &mut self.bytes, name, value);
         }
@@ -139,6 +157,7 @@ impl<'o> Labels<'o> {
         for (name, value) in &self.options.const_labels {
             join(&mut labels, name, value);
         }
+        labels.sort();
         for (name, value) in &labels {
             write(self.format, &mut self.bytes, name, value);
         }

@@ -25,30 +25,26 @@ pub(crate) fn render(latest: &Latest, options: &Options, plan: &Plan, index: usi
     match family.kind {
         Kind::Info => write_numbers(options, plan, family, &resources(latest, options, plan.format)),
         Kind::Counter | Kind::Gauge => {
-            let mut numbers = Collected::new(options, plan.format, family, &[]);
-            for metric in &family.metrics {
+            let samples = samples(options, plan.format, family, |numbers, metric| {
                 let points = latest.points(&metric.key).iter();
                 let points = points.map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
                 numbers.collect(metric, points, Number::of);
-            }
-            write_numbers(options, plan, family, &numbers.samples)
+            });
+            write_numbers(options, plan, family, &samples)
         }
         Kind::Histogram | Kind::Summary => {
-            let reserved: &[&str] = if family.kind == Kind::Summary { &["quantile"] } else { &["le"] };
-            let mut histograms = Collected::new(options, plan.format, family, reserved);
-            for metric in &family.metrics {
+            let samples = samples(options, plan.format, family, |histograms, metric| {
                 // A stream that says that it has no value is none on the page.
                 let points = latest.histogram_points(&metric.key).iter().filter(|point| !point.histogram.is_missing());
                 let points = points.map(|point| (&*point.attributes, Span::of(point.start, point.time), point));
                 histograms.collect(metric, points, Observed::of);
-            }
-            let samples = &histograms.samples;
+            });
             match plan.format.syntax {
                 _ if samples.is_empty() => Vec::new(),
                 Syntax::Text | Syntax::OpenMetrics => {
-                    text::Writer::new(options, plan.format, family).histograms(samples)
+                    text::Writer::new(options, plan.format, family).histograms(&samples)
                 }
-                Syntax::Protobuf => protobuf::histograms(options, family, samples),
+                Syntax::Protobuf => protobuf::histograms(options, family, &samples),
             }
         }
     }
@@ -65,6 +61,33 @@ fn write_numbers(options: &Options, plan: &Plan, family: &Family, samples: &Samp
         Syntax::Text | Syntax::OpenMetrics => text::Writer::new(options, plan.format, family).numbers(samples),
         Syntax::Protobuf => protobuf::numbers(options, family, samples),
     }
+}
+
+/// What `collect` gathers of the metrics of `family`.
+fn samples<'p, V: Additive>(
+    options: &'p Options,
+    format: Format,
+    family: &'p Family,
+    collect: impl Fn(&mut Collected<'p, V>, &Standing),
+) -> Samples<V> {
+    let reserved: &'static [&'static str] = match family.kind {
+        Kind::Summary => &["quantile"],
+        Kind::Histogram => &["le"],
+        _ => &[],
+    };
+    let gather = |labels| {
+        let mut collected = Collected { options, family, labels, samples: Samples::default(), sources: 0 };
+        for metric in &family.metrics {
+            collect(&mut collected, metric);
+            if collected.labels.must_join() {
+                return None;
+            }
+        }
+        Some(collected.samples)
+    };
+    // Few have keys that are one label, which is known of those that were read only: then all are read again.
+    let found = gather(Labels::new(options, format, reserved));
+    found.or_else(|| gather(Labels::joining(options, format, reserved))).unwrap_or_default()
 }
 
 /// One sample for each resource of which anything is known.
@@ -97,11 +120,6 @@ struct Collected<'p, V> {
 }
 
 impl<'p, V: Additive> Collected<'p, V> {
-    fn new(options: &'p Options, format: Format, family: &'p Family, reserved: &'static [&'static str]) -> Self {
-        let labels = Labels::new(options, format, reserved);
-        Self { options, family, labels, samples: Samples::default(), sources: 0 }
-    }
-
     /// Puts in what one metric's points come to per set of labels; `value` is told whether it is under a name of the guide.
     fn collect<'a, P>(
         &mut self,

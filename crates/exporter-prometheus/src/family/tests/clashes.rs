@@ -88,6 +88,32 @@ fn attributes_that_are_one_label_are_told_side_by_side_in_the_order_of_their_key
 }
 
 #[test]
+fn labels_are_one_series_whatever_order_their_keys_stood_in() {
+    let mut latest = Latest::default();
+    let text = AttributeValue::Static;
+    // Before the first of these there is no other key for the label __b; behind it another stands between.
+    let points = vec![
+        of(vec![(" _b", text("x")), ("9", text("w"))], 1, 1),
+        of(vec![("9", text("w")), ("`_b", text("x"))], 2, 1),
+    ];
+    put(&mut latest, "", named("m", Instrument::Counter), points);
+    let (lines, _) = with_refused(&latest, Format::TEXT);
+    assert_eq!(lines, ["# TYPE m_total counter", r#"m_total{__b="x",key_9="w"} 3"#]);
+
+    let resources = [[("a b", "x"), ("a.a", "y")], [("a.a", "y"), ("a_b", "x")]];
+    let mut latest = Latest::default();
+    for resource in resources {
+        let resource = Resource::new(resource.map(|(key, value)| (key, text(value))).to_vec());
+        let descriptor = Arc::new(named("m", Instrument::Gauge));
+        let metric = Metric { descriptor, points: vec![of(vec![], 1, 1)].into() };
+        latest.merge(&Batch::of(Arc::new(resource), Arc::new(Scope::new("", "")), vec![metric]));
+    }
+    let options = Options { resource_labels: true, ..options(Naming::Otel) };
+    let page = page_of(&latest, &options, Format::TEXT);
+    assert_eq!(page[2..], [r#"target_info{a_a="y",a_b="x"} 1"#, "# TYPE m gauge", r#"m{a_a="y",a_b="x"} 1"#]);
+}
+
+#[test]
 fn of_two_sources_with_one_series_the_later_point_is_on_the_page() {
     for (times, expected) in [([5, 7], "m 20"), ([7, 5], "m 10"), ([5, 5], "m 20")] {
         let mut latest = Latest::default();

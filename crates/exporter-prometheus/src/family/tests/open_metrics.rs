@@ -52,13 +52,13 @@ fn a_counter_is_called_without_its_suffix_and_a_unit_is_told_where_the_name_has_
         [
             "# HELP target What is known of where the metrics come from.",
             "# TYPE target info",
-            r#"target_info{host_name="h",job="shop/app",instance="i"} 1"#,
+            r#"target_info{host_name="h",instance="i",job="shop/app"} 1"#,
             r#"# HELP oncpu_time_seconds Time \"on\" CPU."#,
             "# TYPE oncpu_time_seconds counter",
             "# UNIT oncpu_time_seconds seconds",
-            r#"oncpu_time_seconds_total{a_b="x",otel_scope_name="lib",otel_scope_version="1.0",job="shop/app",instance="i"} 1.5"#,
+            r#"oncpu_time_seconds_total{a_b="x",instance="i",job="shop/app",otel_scope_name="lib",otel_scope_version="1.0"} 1.5"#,
             "# TYPE queue_depth gauge",
-            r#"queue_depth{a_b="x",otel_scope_name="lib",otel_scope_version="1.0",job="shop/app",instance="i"} 3"#,
+            r#"queue_depth{a_b="x",instance="i",job="shop/app",otel_scope_name="lib",otel_scope_version="1.0"} 3"#,
         ]
     );
     let plain = page_of(&latest(), &of(Strategy::UnderscoreEscapingWithoutSuffixes), OPEN_METRICS);
@@ -70,7 +70,7 @@ fn a_counter_is_called_without_its_suffix_and_a_unit_is_told_where_the_name_has_
 
 #[test]
 fn any_character_stands_in_names_where_both_sides_say_so() {
-    let labels = r#""a.b"="x",otel_scope_name="lib",otel_scope_version="1.0",job="shop/app",instance="i""#;
+    let labels = r#""a.b"="x",instance="i",job="shop/app",otel_scope_name="lib",otel_scope_version="1.0""#;
     let page = page_of(&latest(), &of(Strategy::NoUtf8EscapingWithSuffixes), UTF8);
     assert_eq!(
         page[4..8],
@@ -85,7 +85,7 @@ fn any_character_stands_in_names_where_both_sides_say_so() {
     let page = page_of(&latest(), &of(Strategy::NoTranslation), text);
     assert_eq!(
         page[1..3],
-        [r"# TYPE target_info gauge", r#"target_info{"host.name"="h",job="shop/app",instance="i"} 1"#]
+        [r"# TYPE target_info gauge", r#"target_info{"host.name"="h",instance="i",job="shop/app"} 1"#]
     );
     assert_eq!(page[4..6], [r#"# TYPE "oncpu.time" counter"#.to_owned(), format!(r#"{{"oncpu.time",{labels}}} 1.5"#)]);
     for strategy in [Strategy::NoTranslation, Strategy::NoUtf8EscapingWithSuffixes] {
@@ -107,9 +107,9 @@ fn times_are_told_where_they_are_wanted_in_the_unit_of_the_format() {
         resource_labels: true,
         ..of(Strategy::UnderscoreEscapingWithSuffixes)
     };
-    let labels = r#"a_b="x",host_name="h",service_instance_id="i",service_name="app",service_namespace="shop",otel_scope_name="lib",otel_scope_version="1.0",job="shop/app",instance="i",zone="eu""#;
+    let labels = r#"a_b="x",host_name="h",instance="i",job="shop/app",otel_scope_name="lib",otel_scope_version="1.0",service_instance_id="i",service_name="app",service_namespace="shop",zone="eu""#;
     let page = page_of(&latest(), &timed, OPEN_METRICS);
-    assert_eq!(page[2], r#"target_info{host_name="h",job="shop/app",instance="i",zone="eu"} 1"#);
+    assert_eq!(page[2], r#"target_info{host_name="h",instance="i",job="shop/app",zone="eu"} 1"#);
     assert_eq!(
         page[6..8],
         [
