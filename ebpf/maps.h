@@ -14,7 +14,7 @@ const volatile bool filtering = false;  /* the agent gives verdicts on processes
 const volatile __u32 sample_rate = 100; /* of 100 events so many have their latency measured */
 const volatile __u64 program_generation = 1; /* these programs count while a CPU says the same */
 const volatile bool preemptible = true; /* a task may leave its CPU within a program, as from Linux 7.0 on */
-const volatile bool recursive = true;   /* a program may interrupt itself, as before Linux 6.2 */
+const volatile bool recursive = true;   /* a program may interrupt itself (before Linux 6.2) or one that keeps its book (6.3) */
 
 /* A pending syscall: plain index, and the type of the file that it works on. */
 #define PENDING_FILE_SHIFT 10

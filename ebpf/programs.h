@@ -27,8 +27,8 @@ static __always_inline struct run begin_run(struct cpu_record *record, enum prog
 	struct run run = { .ledger = &record->programs[program] };
 	__u64 runs = record->runs[program];
 
-	/* A program does not interrupt itself, and the book is this CPU's: it needs no atomic add. */
-	record->runs[program] = runs + 1;
+	/* The book is this CPU's. */
+	ADD_ALONE(!recursive, record->runs[program], 1);
 	if (runs % SAMPLE_EVERY == SAMPLE_EVERY / 2) {
 		__u64 before = bpf_ktime_get_ns();
 

@@ -137,7 +137,8 @@ __noinline __u32 make_socket(__u64 address)
 	return NO_SOCKET;
 }
 
-/* Where the state of the socket at `address` stands that is not near; where there is none, it may `make` one. */
+/* Where the state of the socket at `address` stands that near_place() did not find; where there is none, it may `make`
+ * one. It tries the near bucket again: with a page that came in between another one is near. */
 __noinline __u32 settle_socket(__u64 address, bool make)
 {
 	__u32 zero = 0, first;
@@ -148,7 +149,7 @@ __noinline __u32 settle_socket(__u64 address, bool make)
 		return NO_SOCKET;
 	__u32 pages = socket_pages(control, hash, &first);
 
-	for (__u32 tried = 1; tried < 2 * MOST_SOCKET_PAGES && tried < 2 * pages; tried++) {
+	for (__u32 tried = 0; tried < 2 * MOST_SOCKET_PAGES && tried < 2 * pages; tried++) {
 		__u32 page, number = bucket_to_try(hash, pages, first, tried, &page);
 		struct socket_bucket *bucket = socket_bucket(page, number);
 		int way = bucket ? way_of_socket(bucket, address) : -1;

@@ -101,13 +101,13 @@ static __always_inline struct sock *tcp_socket_of(__u32 descriptor)
 }
 
 /* An accept has returned a descriptor. */
-static __always_inline void accepted(struct cpu_record *current, long result)
+static __always_inline void accepted(struct cpu_record *current, enum program program, long result)
 {
 	struct sock *sk = result >= 0 ? internet_socket_of(result) : NULL;
 
 	if (!sk)
 		return;
-	__u64 address = address_of(current, PROGRAM_SYS_EXIT, sk);
+	__u64 address = address_of(current, program, sk);
 	struct socket_place place = near_place(address);
 
 	/* Those that stand in the table are of TCP. */

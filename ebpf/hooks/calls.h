@@ -77,7 +77,7 @@ int BPF_PROG(tfo_sys_enter, void *registers, long number)
 	return 0;
 }
 
-static __always_inline void call_returned(struct cpu_record *current, void *registers, long result)
+static __always_inline void call_returned(struct cpu_record *current, enum program program, void *registers, long result)
 {
 	struct ended_call ended = { .call = -1 };
 
@@ -95,7 +95,7 @@ static __always_inline void call_returned(struct cpu_record *current, void *regi
 
 	count_call(current, &ended, kind, result);
 	if ((collect_network || collect_tcpstate) && kind & CALL_ACCEPT)
-		accepted(current, result);
+		accepted(current, program, result);
 	if (collect_network && kind & CALL_SPLICE)
 		spliced(current, first_argument(registers, ended.call), result);
 }
@@ -111,7 +111,7 @@ int BPF_PROG(tfo_sys_exit, void *registers, long result)
 
 	if (collect_memory && current->fault == FAULT_IN_CALL)
 		faults_of_call_end();
-	call_returned(current, registers, result);
+	call_returned(current, PROGRAM_SYS_EXIT, registers, result);
 	end_run(&run);
 	return 0;
 }
@@ -141,6 +141,6 @@ int BPF_PROG(tfo_exit_again, void *registers, long result)
 	struct cpu_record *current = current_task();
 
 	if (is_our_turn(current) && current->syscall != NO_SYSCALL)
-		call_returned(current, registers, result);
+		call_returned(current, PROGRAM_EXIT_AGAIN, registers, result);
 	return 0;
 }

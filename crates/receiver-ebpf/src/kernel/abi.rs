@@ -68,7 +68,7 @@ pub(crate) const LOSS_REASONS: [&str; 8] = [
 ];
 
 /// Names of `enum program`, by index.
-pub(crate) const PROGRAMS: [&str; 12] = [
+pub(crate) const PROGRAMS: [&str; 13] = [
     "tfo_switch",
     "tfo_sys_enter",
     "tfo_sys_exit",
@@ -81,8 +81,9 @@ pub(crate) const PROGRAMS: [&str; 12] = [
     "tfo_tcp_synack",
     "tfo_adopt_sock",
     "tfo_fault_minor",
+    "tfo_exit_again",
 ];
-const PROGRAM_LEDGERS: usize = 12;
+const PROGRAM_LEDGERS: usize = 14;
 
 /// A type that a mapped array may hold.
 ///
@@ -418,7 +419,7 @@ mod tests {
             ("LOSS_REASONS", LOSS_REASONS.len() as u64),
             ("COLLECTORS", COLLECTORS as u64),
             ("PROGRAMS", PROGRAM_LEDGERS as u64),
-            ("PROGRAM_FAULT_MINOR + 1", PROGRAMS.len() as u64),
+            ("PROGRAM_EXIT_AGAIN + 1", PROGRAMS.len() as u64),
         ];
         let text: String =
             constants.map(|(name, value)| format!("_Static_assert({name} == {value}, \"{name}\");\n")).concat();

@@ -108,14 +108,17 @@ pub fn kernel_series() -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// Whether a task may leave its CPU in the midst of a program of a tracepoint.
+/// Whether a task may leave its CPU in the midst of a program of a tracepoint; it may where the kernel does not say what
+/// it is.
 pub(super) fn preempts_programs() -> bool {
-    kernel_series() >= (7, 0)
+    let series = kernel_series();
+    series == (0, 0) || series >= (7, 0)
 }
 
-/// Whether a program may interrupt itself, on the CPU that it runs on.
+/// Whether a program may be interrupted by itself, which was so before 6.2, or by another that keeps the same book: those
+/// at the returns of functions do, which serve before 6.3.
 pub(super) fn nests_programs() -> bool {
-    kernel_series() < (6, 2)
+    kernel_series() < (6, 3)
 }
 
 /// CPUs that this machine may ever have, which is what per-CPU memory is sized by.
